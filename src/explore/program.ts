@@ -1,0 +1,119 @@
+/**
+ * What the explorer explores, and what it answers. The explorer knows the machine and nothing of
+ * any kernel subsystem.
+ *
+ * Invariant: HOLDS is said only when every interleaving was covered; any bound, budget or sampling
+ * makes it INCOMPLETE.
+ */
+
+import type { Branch, FindingKind, Machine, MachineOptions } from '../machine/index.js';
+
+/** A machine with its tasks, ready for the first step. */
+export interface Built {
+  readonly machine: Machine;
+  /** Checks for the end of a run, when nobody can take a step; adds to the machine's findings. */
+  readonly atEnd: () => void;
+}
+
+/** A closed concurrent program. Every call of `build` must make an equal machine. */
+export interface Program {
+  readonly name: string;
+  readonly build: (options: MachineOptions) => Built;
+  /** Branches whose coverage is reported. */
+  readonly branches: readonly Branch[];
+}
+
+/** One scheduling decision: which task steps, and which outcome of a choice it gets. */
+export interface Decision {
+  /** The task's number in the machine. */
+  readonly task: number;
+  /** 0 unless the step has several outcomes. */
+  readonly choice: number;
+}
+
+export type Schedule = readonly Decision[];
+
+/** Exact words; see the exit codes in docs/cli.md. */
+export type Verdict = 'HOLDS' | 'VIOLATED' | 'INCOMPLETE' | 'VACUOUS' | 'DIVERGED';
+
+/** A bug with the interleaving that shows it. */
+export interface Bug {
+  /** As syzbot would title it: `KASAN: slab-use-after-free Read in lockref_get_not_dead`. */
+  readonly title: string;
+  readonly kind: FindingKind;
+  readonly detail: string;
+  readonly schedule: Schedule;
+  /** Number of scheduling decisions. */
+  readonly steps: number;
+  /** Number of times the CPU's task changed, actors of RCU included. */
+  readonly switches: number;
+  /** No interleaving with fewer switches, nor with as many and fewer steps, fails at all. */
+  readonly minimal: boolean;
+}
+
+/** How the interleavings were covered. */
+export type Engine = 'states' | 'dpor' | 'brute' | 'random' | 'pct';
+
+export interface ExploreResult {
+  readonly verdict: Verdict;
+  readonly engine: Engine;
+  /** Everything was covered. */
+  readonly complete: boolean;
+  /** Why it is not complete, in words. */
+  readonly reason: string | null;
+  /**
+   * Complete executions. With `dpor`: Mazurkiewicz traces; with `states`: interleavings of the
+   * steps, counted over the state graph (may be beyond 2^53, then rounded).
+   */
+  readonly executions: number;
+  /** Executions given up because an equivalent one had been run (dpor). */
+  readonly blocked: number;
+  /** Distinct states (states). */
+  readonly states: number;
+  /** Steps taken in all executions together. */
+  readonly steps: number;
+  /** Length of the longest execution, in steps. */
+  readonly depth: number;
+  readonly bugs: readonly Bug[];
+  readonly taken: readonly Branch[];
+  readonly neverTaken: readonly Branch[];
+  readonly seconds: number;
+}
+
+/** Where and when to stop. */
+export interface Budget {
+  /** Wall-clock seconds. */
+  readonly seconds?: number;
+  /** Steps in all executions together. */
+  readonly steps?: number;
+  readonly executions?: number;
+  readonly states?: number;
+}
+
+export interface Progress {
+  readonly executions: number;
+  readonly states: number;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly bugs: number;
+}
+
+export interface ExploreOptions {
+  readonly engine?: 'auto' | Engine;
+  readonly budget?: Budget;
+  /** Find every bug title instead of stopping at the first (default false). */
+  readonly keepGoing?: boolean;
+  /** Look for the smallest counterexample after a bug was found (default true). */
+  readonly minimise?: boolean;
+  /** For `random` and `pct`. */
+  readonly seed?: number;
+  /** For `pct`: number of priority changes (default 3). */
+  readonly depth?: number;
+  /** Longest execution allowed, in steps (default 20,000). */
+  readonly stepsMax?: number;
+  /** Monotonic clock in seconds; the caller's, since the core reads no clock. */
+  readonly now?: () => number;
+  /** Called now and then; return false to stop with a partial verdict. */
+  readonly onProgress?: (progress: Progress) => boolean;
+  readonly machine?: MachineOptions;
+}

@@ -1,0 +1,126 @@
+/**
+ * What all explorers share: the end of a run, and the book of bugs found.
+ *
+ * Invariant: a run ends when no task can take a step. Then either every task has ended, and the
+ * program's own end checks apply, or the waiting tasks wait for ever, which is a deadlock.
+ */
+
+import { Node, type Finding, type Machine, type TaskRec } from '../machine/index.js';
+import type { Bug, Built, Decision, Schedule } from './program.js';
+import { functionAt, titleOf } from './titles.js';
+
+/** Checks at the end of a run; leaves their findings in `machine.findings`. */
+export function endOfRun({ machine, atEnd }: Built): void {
+  machine.findings.length = 0;
+  const waiting = machine.tasks.filter((task) => !task.ended.value);
+  const died = machine.tasks.some((task) => isDead(task));
+  if (waiting.length === 0) {
+    atEnd();
+    return;
+  }
+  if (died && waiting.every((task) => task.actor)) return;
+  const places = waiting.filter((task) => !task.actor);
+  if (places.length === 0) {
+    machine.addFinding({
+      kind: 'RCU',
+      title: 'INFO: rcu detected stall: a grace period can never end',
+      detail: `waiting: ${waiting.map((task) => task.name).join(', ')}`,
+    });
+    return;
+  }
+  const where = places.map((task) => ({
+    name: task.name,
+    fn: functionAt(machine, { task: task.index, node: task.node.value }),
+  }));
+  machine.addFinding({
+    kind: 'deadlock',
+    title: `INFO: task hung in ${[...new Set(where.map((w) => w.fn))].sort().join(' and ')}`,
+    detail: where.map((w) => `${w.name} waits in ${w.fn}`).join('; '),
+  });
+}
+
+function isDead(task: TaskRec): boolean {
+  const node = task.node.value;
+  return node !== null && node.findings?.some((finding) => finding.kind === 'oops') === true;
+}
+
+/** Number of times the CPUs' task changed; actors of RCU run beside them and do not count. */
+export function switchesIn(machine: Machine, schedule: readonly Decision[]): number {
+  const actors = new Set(machine.tasks.filter((task) => task.actor).map((task) => task.index));
+  let last = -1;
+  let switches = 0;
+  for (const { task } of schedule) {
+    if (actors.has(task)) continue;
+    if (last !== -1 && task !== last) switches += 1;
+    last = task;
+  }
+  return switches;
+}
+
+/** Bugs by title; the first schedule of each is kept. */
+export class BugBook {
+  readonly #machine: Machine;
+  readonly #byTitle = new Map<string, Bug>();
+  readonly #seen = new Set<string>();
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  get size(): number {
+    return this.#byTitle.size;
+  }
+
+  get bugs(): Bug[] {
+    return [...this.#byTitle.values()].sort((a, b) => (a.title < b.title ? -1 : 1));
+  }
+
+  /** Note findings made at the end of `schedule`. @returns how many new titles */
+  add(findings: readonly Finding[], schedule: () => Decision[]): number {
+    let fresh = 0;
+    for (const finding of [...findings]) {
+      const key = keyOf(finding);
+      if (this.#seen.has(key)) continue;
+      this.#seen.add(key);
+      fresh += this.addTitled(finding, titleOf(this.#machine, finding), schedule);
+    }
+    return fresh;
+  }
+
+  /** Note one finding whose title is known. @returns 1 if the title is new, else 0 */
+  addTitled(finding: Finding, title: string, schedule: Schedule | (() => Decision[])): number {
+    if (this.#byTitle.has(title)) return 0;
+    const path = typeof schedule === 'function' ? schedule() : schedule;
+    this.#byTitle.set(title, {
+      title,
+      kind: finding.kind,
+      detail: finding.detail,
+      schedule: path,
+      steps: path.length,
+      switches: switchesIn(this.#machine, path),
+      minimal: false,
+    });
+    return 1;
+  }
+
+  /** Put a better schedule in the place of a bug's first one. */
+  replace(title: string, schedule: Schedule, minimal: boolean): void {
+    const bug = this.#byTitle.get(title);
+    if (bug === undefined) return;
+    this.#byTitle.set(title, {
+      ...bug,
+      schedule,
+      steps: schedule.length,
+      switches: switchesIn(this.#machine, schedule),
+      minimal,
+    });
+  }
+}
+
+/** Findings with one key have one title. */
+export function keyOf(finding: Finding): string {
+  const place = finding.place?.node instanceof Node ? finding.place.node.vid : -1;
+  const other = finding.other?.node instanceof Node ? finding.other.node.vid : -1;
+  const detail = place === -1 ? finding.detail : '';
+  return `${finding.kind}|${finding.title}|${place}|${other}|${detail}`;
+}

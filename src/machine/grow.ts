@@ -1,0 +1,367 @@
+/**
+ * Running kernel code: how a task's tree grows by one node.
+ *
+ * This is the only place where generators run. Invariant: code is deterministic, which is checked
+ * whenever a generator is brought back to an old node; checks that depend on one task's history
+ * alone (sleeping where it must not, lock balance, lock order) are made here, once per node.
+ */
+
+import type { LockOrder } from './lock-order.js';
+import { Node, type Body, type Context, type Held, type Root } from './node.js';
+import { KIND, withStacks, type AnyOp, type Branch, type Note, type Reply, type Section } from './op.js';
+import { roundOf } from './relax.js';
+import type { TaskRec } from './task.js';
+import type { List } from './value.js';
+
+/** Thrown when the library is used wrongly; the message says what to do instead. */
+export class MisuseError extends Error {
+  override readonly name: string = 'MisuseError';
+}
+
+const NO_DEPTH: readonly number[] = [];
+
+export class Grower {
+  readonly #newVid: () => number;
+  readonly #sections: readonly Section[];
+  readonly #lockOrder: LockOrder;
+  readonly #reply: Reply = { done: true, value: undefined };
+  /** Generator resumptions so far, for the engine's statistics. */
+  resumes = 0;
+  /** Nodes so far. */
+  nodes = 0;
+  /** Branches that any node was reached through. */
+  readonly branches = new Set<Branch>();
+
+  constructor(newVid: () => number, sections: readonly Section[], lockOrder: LockOrder) {
+    this.#newVid = newVid;
+    this.#sections = sections;
+    this.#lockOrder = lockOrder;
+  }
+
+  /** The first node of a task that runs `body(...args)`. */
+  root(task: TaskRec, body: Body, args: List): Node {
+    return task.rootFor(body, args, () => {
+      const root: Root = { body, args };
+      const context: Context = { depth: NO_DEPTH, held: null, locks: 0 };
+      const node = new Node(root, this.#newVid(), null, undefined, context, 0, 0);
+      this.nodes += 1;
+      task.generator = body(...args.items);
+      this.#run(task, node, undefined);
+      return node;
+    });
+  }
+
+  /** The node after `result` is answered at `node`, running the task's code if nobody has yet. */
+  grow(task: TaskRec, node: Node, result: unknown): Node {
+    if (task.generatorNode !== node) this.#rebuild(task, node);
+    const op = node.op!;
+    const context = this.#contextAfter(node, op, result);
+    const child = new Node(
+      node.root,
+      this.#newVid(),
+      node,
+      result,
+      context,
+      node.allocs + (op.kind === KIND.alloc ? 1 : 0),
+      node.spawns + (op.kind === KIND.spawn ? 1 : 0),
+    );
+    this.nodes += 1;
+    this.#balance(node, op, child);
+    this.#run(task, child, result);
+    node.addChild(result, child);
+    return child;
+  }
+
+  /** Advance the generator into `node`, collecting notes on the way to its next operation. */
+  #run(task: TaskRec, node: Node, result: unknown): void {
+    const generator = task.generator!;
+    task.generatorNode = node;
+    let value = result;
+    let first = node.parent === null;
+    for (;;) {
+      this.resumes += 1;
+      this.#reply.value = value;
+      let step: IteratorResult<AnyOp, unknown>;
+      try {
+        step = first ? generator.next(undefined as never) : generator.next(this.#reply);
+      } catch (error) {
+        if (!isNullDereference(error)) throw error;
+        // What the CPU would have trapped on: the task dies, the machine goes on.
+        node.finding({
+          kind: 'oops',
+          title: 'BUG: unable to handle kernel NULL pointer dereference in %f',
+          detail: error.message,
+        });
+        return;
+      }
+      first = false;
+      if (step.done === true) {
+        node.returned = step.value;
+        this.#atEnd(node);
+        return;
+      }
+      const op = step.value;
+      if (op.kind !== KIND.note) {
+        node.op = op;
+        if (op.kind === KIND.lock) this.#beforeLock(node, op);
+        if (op.kind === KIND.relax) node.round = roundOf(node);
+        return;
+      }
+      this.#note(node, op.a as Note);
+      value = undefined;
+    }
+  }
+
+  /** Bring a generator to `node` by answering as before. */
+  #rebuild(task: TaskRec, node: Node): void {
+    const generator = node.root.body(...node.root.args.items);
+    task.generator = generator;
+    task.generatorNode = null;
+    let step = this.#skipNotes(generator, generator.next(undefined as never));
+    for (const [i, result] of node.history().entries()) {
+      if (step.done === true) throw notDeterministic(task, i);
+      this.#reply.value = result;
+      this.resumes += 1;
+      step = this.#skipNotes(generator, generator.next(this.#reply));
+    }
+    const op = node.op;
+    if (
+      step.done === true ||
+      op === null ||
+      step.value.kind !== op.kind ||
+      step.value.cell !== op.cell
+    ) {
+      throw notDeterministic(task, node.depth);
+    }
+    task.generatorNode = node;
+  }
+
+  #skipNotes(
+    generator: Generator<AnyOp, unknown, Reply>,
+    from: IteratorResult<AnyOp, unknown>,
+  ): IteratorResult<AnyOp, unknown> {
+    let step = from;
+    while (step.done !== true && step.value.kind === KIND.note) {
+      this.#reply.value = undefined;
+      step = generator.next(this.#reply);
+    }
+    return step;
+  }
+
+  /** The stack of the kernel code at `node`'s operation, innermost first; costs one replay. */
+  stackAt(node: Node): string {
+    const generator = node.root.body(...node.root.args.items);
+    const reply: Reply = { done: true, value: undefined };
+    const history = node.history();
+    let stack = '';
+    withStacks(() => {
+      try {
+        let step = this.#skipNotes(generator, generator.next(undefined as never));
+        for (const result of history) {
+          if (step.done === true) return;
+          stack = step.value.frames?.stack ?? '';
+          reply.value = result;
+          let next = generator.next(reply);
+          while (next.done !== true && next.value.kind === KIND.note) {
+            stack = next.value.frames?.stack ?? '';
+            reply.value = undefined;
+            next = generator.next(reply);
+          }
+          step = next;
+        }
+        if (step.done !== true) stack = step.value.frames?.stack ?? '';
+      } catch (error) {
+        if (!isNullDereference(error)) throw error;
+        stack = error.stack ?? '';
+      }
+    });
+    return stack;
+  }
+
+  #depth(context: Context, section: Section): number {
+    const explicit = context.depth[section.index] ?? 0;
+    return section.impliedBySpinlock ? explicit + context.locks : explicit;
+  }
+
+  /** Is this the step at which the outermost section begins? */
+  enters(node: Node, section: Section): boolean {
+    return this.#depth(node.context, section) === 0;
+  }
+
+  /** Does leaving one level of nesting at `node` leave the section altogether? */
+  leaves(node: Node, section: Section): boolean {
+    return this.#depth(node.context, section) === 1;
+  }
+
+  #contextAfter(node: Node, op: AnyOp, result: unknown): Context {
+    const { depth, held, locks } = node.context;
+    switch (op.kind) {
+      case KIND.lock:
+        return { depth, held: { cell: op.cell, next: held }, locks: locks + 1 };
+      case KIND.trylock:
+        if (result !== true) return node.context;
+        return { depth, held: { cell: op.cell, next: held }, locks: locks + 1 };
+      case KIND.unlock: {
+        if (!holds(node.context, op.cell)) return node.context;
+        return { depth, held: without(held, op.cell), locks: locks - 1 };
+      }
+      case KIND.sectionEnter:
+      case KIND.sectionExit: {
+        const section = op.a as Section;
+        const next = this.#sections.map((_, i) => depth[i] ?? 0);
+        const change = op.kind === KIND.sectionEnter ? 1 : -1;
+        next[section.index] = Math.max(0, next[section.index]! + change);
+        return { depth: next, held, locks };
+      }
+      default:
+        return node.context;
+    }
+  }
+
+  /** Lock and section balance of the operation that `before` was about to do. */
+  #balance(before: Node, op: AnyOp, after: Node): void {
+    if (op.kind === KIND.unlock && !holds(before.context, op.cell)) {
+      after.finding({
+        kind: 'lockdep',
+        title: 'WARNING: bad unlock balance in %f',
+        detail: `${op.cell.name} is released by a task that does not hold it`,
+      });
+    }
+    if (op.kind === KIND.sectionExit) {
+      const section = op.a as Section;
+      if ((before.context.depth[section.index] ?? 0) === 0) {
+        after.finding({
+          kind: 'RCU',
+          title: `WARNING: bad ${section.name} read unlock balance in %f`,
+          detail: `leaves a ${section.name} read-side section that it never entered`,
+        });
+      }
+    }
+  }
+
+  #beforeLock(node: Node, op: AnyOp): void {
+    if (holds(node.context, op.cell)) {
+      node.finding({
+        kind: 'lockdep',
+        title: 'WARNING: possible recursive locking detected in %f',
+        detail: `${op.cell.name} is already held by this task`,
+      });
+    }
+    this.#orderCheck(node, op.cell.lockClass ?? op.cell.name, op.a as number);
+  }
+
+  #orderCheck(node: Node, lockClass: string, subclass: number): void {
+    const wanted = subclass === 0 ? lockClass : `${lockClass}/${subclass}`;
+    for (let held = node.context.held; held !== null; held = held.next) {
+      const cycle = this.#lockOrder.add(held.cell.lockClass ?? held.cell.name, wanted);
+      if (cycle !== null) {
+        node.finding({
+          kind: 'lockdep',
+          title: 'WARNING: possible circular locking dependency detected in %f',
+          detail: cycle.join(' -> '),
+        });
+      }
+    }
+  }
+
+  #note(node: Node, note: Note): void {
+    switch (note.type) {
+      case 'printk':
+        (node.log ??= []).push({ level: note.level, text: note.text });
+        break;
+      case 'branch':
+        (node.branches ??= []).push(note.branch);
+        this.branches.add(note.branch);
+        break;
+      case 'might-sleep':
+        this.#mightSleep(node, note.where);
+        break;
+      case 'might-lock':
+        this.#orderCheck(node, note.cell.lockClass ?? note.cell.name, 0);
+        break;
+      case 'assert-held':
+        if (!holds(node.context, note.cell)) {
+          node.finding({
+            kind: 'lockdep',
+            title: 'WARNING: lock not held in %f',
+            detail: `${note.cell.name} must be held here`,
+          });
+        }
+        break;
+      case 'in-section':
+        if (this.#depth(node.context, note.section) === 0) {
+          node.finding({
+            kind: 'RCU',
+            title: 'WARNING: suspicious RCU usage in %f',
+            detail: `${note.what} outside a ${note.section.name} read-side section`,
+          });
+        }
+        break;
+      case 'warn':
+        node.finding({ kind: 'WARN', title: `${note.title} in %f`, detail: '' });
+        break;
+    }
+  }
+
+  #mightSleep(node: Node, where: string): void {
+    const reasons: string[] = [];
+    if (node.context.held !== null) reasons.push(`holds ${node.context.held.cell.name}`);
+    for (const section of this.#sections) {
+      const depth = node.context.depth[section.index] ?? 0;
+      if (section.atomic && depth > 0) {
+        reasons.push(`inside a ${section.name} read-side section, nesting ${depth}`);
+      }
+    }
+    if (reasons.length === 0) return;
+    node.finding({
+      kind: 'atomic-sleep',
+      title: `BUG: sleeping function called from invalid context in ${where}`,
+      detail: reasons.join('; '),
+    });
+  }
+
+  #atEnd(node: Node): void {
+    const { held } = node.context;
+    if (held !== null) {
+      node.finding({
+        kind: 'lockdep',
+        title: `WARNING: lock held at task exit: ${held.cell.name}`,
+        detail: `${held.cell.name} is never released`,
+      });
+    }
+    for (const section of this.#sections) {
+      if ((node.context.depth[section.index] ?? 0) > 0) {
+        node.finding({
+          kind: 'RCU',
+          title: `WARNING: ${section.name} read-side section left open at task exit`,
+          detail: 'no grace period can end any more',
+        });
+      }
+    }
+  }
+}
+
+/** Does a task in this context hold the lock? */
+export function holds(context: Context, cell: Held['cell']): boolean {
+  for (let held = context.held; held !== null; held = held.next) {
+    if (held.cell === cell) return true;
+  }
+  return false;
+}
+
+function without(held: Held | null, cell: Held['cell']): Held | null {
+  if (held === null) return null;
+  return held.cell === cell ? held.next : { cell: held.cell, next: without(held.next, cell) };
+}
+
+function isNullDereference(error: unknown): error is TypeError {
+  return error instanceof TypeError && /of (null|undefined)/.test(error.message);
+}
+
+function notDeterministic(task: TaskRec, at: number): MisuseError {
+  return new MisuseError(
+    `task ${task.name} took another path at operation ${at} when its answers were repeated. ` +
+      'Kernel code must depend on the answers of its operations only: keep shared state in ' +
+      'cells, pass objects through spawn() arguments, and use choose() instead of random numbers.',
+  );
+}

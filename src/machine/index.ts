@@ -1,0 +1,19 @@
+/** The simulated machine, as the kernel folders and the tools see it. */
+export * from './err.js';
+export * from './finding.js';
+export { MisuseError } from './grow.js';
+export {
+  ACCESS,
+  Machine,
+  type Invariant,
+  type MachineOptions,
+  type Observer,
+} from './machine.js';
+export * from './memory.js';
+export { Node, type Context, type Held } from './node.js';
+export * from './op.js';
+export * from './seqcount.js';
+export * from './spinlock.js';
+export { TaskRec } from './task.js';
+export { List } from './value.js';
+export * from './wait.js';

@@ -1,0 +1,837 @@
+/**
+ * The simulated SMP machine: tasks, memory, one step at a time, and the way back.
+ *
+ * A step is one access that other tasks can notice, together with everything of the same task that
+ * nobody can notice (see `fuse`). Invariants: every change goes through `#set`, so `undo` restores
+ * any earlier state exactly; which step comes next is never decided here.
+ */
+
+import type { Finding, FindingKind, LocalFinding } from './finding.js';
+import { Grower, MisuseError } from './grow.js';
+import { LockOrder } from './lock-order.js';
+import { Cell, LIFE, Slab, Struct } from './memory.js';
+import type { Body, Node } from './node.js';
+import { KIND, type AnyOp, type AtomicStep, type Branch, type Section, type SectionToken, type SpawnOptions, type Task } from './op.js';
+import { roundMayDiffer } from './relax.js';
+import { TaskRec } from './task.js';
+import { List, ValueTable } from './value.js';
+
+/** How an access counts when two steps are compared. */
+export const ACCESS = {
+  read: 0,
+  write: 1,
+  /** Waited for a count that only grows: ordered after the write that reached it, never reversed. */
+  reached: 2,
+  /** Conflicts with reads and writes of the cell, not with others of its kind. */
+  sees: 3,
+} as const;
+
+export interface MachineOptions {
+  /**
+   * Join a step with the same task's invisible neighbours (default). Off, every operation is a
+   * step of its own: the yardstick that the joining is tested against.
+   */
+  readonly fuse?: boolean;
+  /** Look for data races on plain accesses (default on). */
+  readonly kcsan?: boolean;
+  /** Allocations that fail: `explore` tries both outcomes of every allocation of scenario tasks. */
+  readonly failAlloc?: 'never' | 'explore' | ((task: string, ordinal: number) => boolean);
+  /** At most this many failures in one run when exploring them (default 1). */
+  readonly failAllocMax?: number;
+}
+
+/** A predicate over the machine, checked after every step that writes a watched cell. */
+export interface Invariant {
+  readonly name: string;
+  /** Null if it holds, else what is wrong. Reads `cell.value`; must change nothing. */
+  readonly check: () => string | null;
+}
+
+/** Sees every single operation of a replayed run. */
+export interface Observer {
+  operation(task: TaskRec, node: Node, op: AnyOp, result: unknown, after: Node): void;
+}
+
+const HASH_LANES = 3;
+const LOCAL_OPS_MAX = 100_000;
+
+export class Machine {
+  readonly values = new ValueTable();
+  readonly lockOrder = new LockOrder();
+  readonly fuse: boolean;
+  readonly kcsan: boolean;
+  /** Tasks in the order in which this run spawned them. */
+  readonly tasks: TaskRec[] = [];
+  /** Objects in the order in which this run allocated them. */
+  readonly allocated: Struct[] = [];
+  readonly invariants: Invariant[] = [];
+  /** What the last step reported. */
+  readonly findings: Finding[] = [];
+  /** The accesses of the last step: parallel lists of cells and ACCESS values. */
+  readonly accessCells: Cell[] = [];
+  readonly accessModes: number[] = [];
+  /** Values that `reached` accesses wait for, and the cells' contents before the access. */
+  readonly accessValues: number[] = [];
+  readonly accessOld: unknown[] = [];
+  accessCount = 0;
+  /** Did the last step do a plain access that another task can see? */
+  plain = false;
+  /** The last step's operation that others can notice, and where its task stood; null if none. */
+  visibleOp: AnyOp | null = null;
+  visibleNode: Node | null = null;
+  /** State hash, if `hashing`. */
+  hashing = false;
+  h0 = 0;
+  h1 = 0;
+  h2 = 0;
+  observer: Observer | null = null;
+  /** Operations done since the start, undone ones not subtracted. */
+  operations = 0;
+
+  readonly #sections: Section[] = [];
+  readonly #grower: Grower;
+  readonly #globals: Struct[] = [];
+  readonly #failAlloc: MachineOptions['failAlloc'];
+  readonly #failAllocMax: number;
+  readonly #allRecs: TaskRec[] = [];
+  readonly #undoCells: Cell[] = [];
+  readonly #undoValues: unknown[] = [];
+  #undoLength = 0;
+  #nextCell = 0;
+  #watchedWritten = false;
+  #booting = false;
+  #probing = false;
+  readonly #counts: Counts;
+
+  constructor(options: MachineOptions = {}) {
+    this.fuse = options.fuse ?? true;
+    this.kcsan = options.kcsan ?? true;
+    this.#failAlloc = options.failAlloc ?? 'never';
+    this.#failAllocMax = options.failAllocMax ?? 1;
+    this.#grower = new Grower(() => this.values.newVid(), this.#sections, this.lockOrder);
+    this.#counts = this.global(new Counts());
+  }
+
+  // ---- building ---------------------------------------------------------------------------
+
+  /** Declare a kind of read-side section, before any task exists. */
+  section(options: { name: string; impliedBySpinlock: boolean; atomic: boolean }): Section {
+    if (this.#allRecs.length > 0) {
+      throw new MisuseError('declare sections before the first task is spawned');
+    }
+    const section: Section = { ...options, index: this.#sections.length };
+    this.#sections.push(section);
+    this.#counts.addSection(section.name).id = this.#nextCell++;
+    return section;
+  }
+
+  /** Make an object part of this machine, as a static object that everybody can reach. */
+  global<S extends Struct>(object: S, label?: string): S {
+    this.#adopt(object);
+    if (label !== undefined) object.label = label;
+    this.#globals.push(object);
+    return object;
+  }
+
+  #adopt(object: Struct): void {
+    if (object.vid !== -1) throw new MisuseError(`${object.toString()} belongs to a machine already`);
+    object.vid = this.values.newVid();
+    for (const cell of [object.life, object.owner, ...object.cells]) cell.id = this.#nextCell++;
+  }
+
+  /** Static objects, where a search for leaked objects starts. */
+  get globals(): readonly Struct[] {
+    return this.#globals;
+  }
+
+  /** Every task ever seen, spawned in this run or not; a task's `index` is its place here. */
+  get taskCount(): number {
+    return this.#allRecs.length;
+  }
+
+  /** Nodes of all tasks' trees: what the exploration remembers. */
+  get nodeCount(): number {
+    return this.#grower.nodes;
+  }
+
+  /** Branches taken by any task in any interleaving so far. */
+  get branchesTaken(): ReadonlySet<Branch> {
+    return this.#grower.branches;
+  }
+
+  /** How often a generator was resumed. */
+  get resumes(): number {
+    return this.#grower.resumes;
+  }
+
+  /** Run set-up code alone, to its end, before anything is explored. Answers what it returns. */
+  boot<T>(body: () => Task<T>): T {
+    const task = this.#newTask({ name: 'init' }, null);
+    this.#booting = true;
+    this.#start(task, body as Body, this.values.empty);
+    const schedule = (): TaskRec | undefined => this.tasks.find((t) => this.enabled(t));
+    for (let next = schedule(); next !== undefined; next = schedule()) this.step(next);
+    this.#booting = false;
+    const node = task.node.value!;
+    if (node.op !== null) {
+      throw new MisuseError('set-up code waits for something that nobody will do');
+    }
+    for (const object of this.allocated) object.owner.value = null;
+    // Set-up is over: its tasks are gone and what it did is the initial state.
+    for (const done of this.tasks) done.node.value = null;
+    this.tasks.length = 0;
+    this.#counts.tasks.value = 0;
+    this.#undoLength = 0;
+    return node.returned as T;
+  }
+
+  /** Add a task of the scenario. */
+  addTask(options: SpawnOptions, body: () => Task<unknown>): TaskRec {
+    const task = this.#newTask(options, null);
+    this.#start(task, body as Body, this.values.empty);
+    this.#undoLength = 0;
+    return task;
+  }
+
+  #newTask(options: SpawnOptions, parent: TaskRec | null): TaskRec {
+    const task = new TaskRec(
+      this.#allRecs.length,
+      options.name,
+      options.actor ?? false,
+      parent,
+      this.#sections.map((section) => section.name),
+    );
+    this.#adopt(task);
+    this.#allRecs.push(task);
+    return task;
+  }
+
+  #start(task: TaskRec, body: Body, args: List): void {
+    this.#set(this.#counts.tasks, this.tasks.length + 1);
+    this.tasks.push(task);
+    const root = this.#grower.root(task, body, args);
+    this.#report(task, root);
+    this.#set(task.node as Cell, root);
+    if (root.op === null) this.#end(task);
+    else if (this.fuse && this.#isLocal(task, root.op)) this.#advance(task, root, 0, true);
+  }
+
+  #end(task: TaskRec): void {
+    this.#access(task.ended as Cell, ACCESS.write);
+    this.#set(task.ended as Cell, true);
+  }
+
+  // ---- the way back -----------------------------------------------------------------------
+
+  /** A mark for {@link undo}. */
+  mark(): number {
+    return this.#undoLength;
+  }
+
+  /** Restore the state at `mark`, except the hash, which the caller keeps. */
+  undo(mark: number): void {
+    const cells = this.#undoCells;
+    const values = this.#undoValues;
+    let length = this.#undoLength;
+    while (length > mark) {
+      length -= 1;
+      cells[length]!.value = values[length];
+    }
+    this.#undoLength = length;
+    this.tasks.length = this.#counts.tasks.value;
+    this.allocated.length = this.#counts.objects.value;
+  }
+
+  #set(cell: Cell, value: unknown): void {
+    const length = this.#undoLength;
+    this.#undoCells[length] = cell;
+    this.#undoValues[length] = cell.value;
+    this.#undoLength = length + 1;
+    if (this.hashing && cell.hashed) this.#rehash(cell, value);
+    cell.value = value;
+  }
+
+  #rehash(cell: Cell, value: unknown): void {
+    const before = this.values.idOf(cell.value);
+    const after = this.values.idOf(value);
+    const id = cell.id;
+    this.h0 = (this.h0 - mix(id, before, 0) + mix(id, after, 0)) | 0;
+    this.h1 = (this.h1 - mix(id, before, 1) + mix(id, after, 1)) | 0;
+    this.h2 = (this.h2 - mix(id, before, 2) + mix(id, after, 2)) | 0;
+  }
+
+  // ---- scheduling -------------------------------------------------------------------------
+
+  /** Can this task take a step now? */
+  enabled(task: TaskRec): boolean {
+    const node = task.node.value;
+    return node !== null && node.op !== null && this.#ready(task, node, node.op);
+  }
+
+  #ready(task: TaskRec, node: Node, op: AnyOp): boolean {
+    switch (op.kind) {
+      case KIND.lock:
+        return ((op.cell.value as number) & 1) === 0;
+      case KIND.await:
+        return (op.a as (value: unknown) => boolean)(op.cell.value);
+      case KIND.relax:
+        return roundMayDiffer(node, task);
+      case KIND.sectionAwait: {
+        const section = (op.a as Section).index;
+        const token = (op.b as SectionToken).items;
+        for (let i = 0; i < token.length; i += 2) {
+          if (this.#allRecs[token[i]!]!.left[section]!.value < token[i + 1]!) return false;
+        }
+        return true;
+      }
+      case KIND.join:
+        return (op.a as TaskRec).ended.value;
+      default:
+        return true;
+    }
+  }
+
+  /** How many outcomes the task's next step has: more than one for choices. */
+  choices(task: TaskRec): number {
+    const op = task.node.value!.op!;
+    if (op.kind === KIND.choose) return op.a as number;
+    if (op.kind === KIND.alloc) return this.#allocChoices(task, op);
+    return 1;
+  }
+
+  #allocChoices(task: TaskRec, op: AnyOp): number {
+    const slab = op.a as Slab;
+    const reusable = slab.reuse === 'explore' ? listOf(slab.free.value).length : 0;
+    return 1 + reusable + (this.#mayFail(task) ? 1 : 0);
+  }
+
+  #mayFail(task: TaskRec): boolean {
+    return (
+      this.#failAlloc === 'explore' &&
+      !this.#booting &&
+      !task.actor &&
+      this.#counts.failures.value < this.#failAllocMax
+    );
+  }
+
+  /** Where a task stands right before its next operation that others can notice, or null. */
+  pendingNode(task: TaskRec): Node | null {
+    const node = task.node.value;
+    if (node === null || node.op === null) return null;
+    if (!this.fuse || !this.#isPrefix(task, node, node.op)) return node;
+    return this.#probe(task, node);
+  }
+
+  /** Run the invisible beginning of the task's next step, see where it leads, and undo it. */
+  #probe(task: TaskRec, node: Node): Node | null {
+    if (!this.#ready(task, node, node.op!)) return null;
+    const { accessCount, plain, operations, observer, visibleOp, visibleNode, h0, h1, h2 } = this;
+    const findings = this.findings.length;
+    const watched = this.#watchedWritten;
+    const mark = this.mark();
+    this.observer = null;
+    this.#probing = true;
+    this.#advance(task, node, 0, false);
+    this.#probing = false;
+    const reached = task.node.value!;
+    this.undo(mark);
+    this.findings.length = findings;
+    this.#watchedWritten = watched;
+    Object.assign(this, { accessCount, plain, operations, observer, visibleOp, visibleNode, h0, h1, h2 });
+    return reached.op === null ? null : reached;
+  }
+
+  /**
+   * One step of `task`, which must be enabled. Afterwards `findings`, `accessCells` and `plain`
+   * describe it.
+   * @param choice which outcome, from 0 to `choices(task) - 1`
+   */
+  step(task: TaskRec, choice = 0): void {
+    this.findings.length = 0;
+    this.accessCount = 0;
+    this.plain = false;
+    this.visibleOp = null;
+    this.visibleNode = null;
+    this.#watchedWritten = false;
+    this.#advance(task, task.node.value!, choice, false);
+    if (this.#watchedWritten && !this.#booting) this.checkInvariants();
+  }
+
+  /**
+   * The operations of one step: what only prepares (entering a section, a wait that is over), one
+   * visible operation, and what nobody can notice. Entering a section may move later and leaving
+   * one earlier past other tasks' steps without losing behaviour, since both only let a grace
+   * period end sooner; private memory and spawning commute with everything.
+   */
+  #advance(task: TaskRec, from: Node, choice: number, localOnly: boolean): void {
+    let node = from;
+    let done = 0;
+    let visible = localOnly;
+    for (;;) {
+      const op = node.op;
+      if (op === null) {
+        this.#end(task);
+        break;
+      }
+      if (done > 0 && !this.fuse) break;
+      if (done > LOCAL_OPS_MAX) {
+        throw new MisuseError(`task ${task.name} loops without touching shared memory`);
+      }
+      if (done > 0 || localOnly) {
+        if (this.#isPrefix(task, node, op)) {
+          if (visible || !this.#ready(task, node, op)) break;
+        } else if (!this.#isLocal(task, op)) {
+          if (visible || this.#probing || stepsAlone(op.kind)) break;
+          visible = true;
+        }
+      } else {
+        visible = !this.#isPrefix(task, node, op) && !this.#isLocal(task, op);
+      }
+      if (visible && this.visibleOp === null && !localOnly) {
+        this.visibleOp = op;
+        this.visibleNode = node;
+      }
+      const result = this.#execute(task, node, op, choice);
+      const next = node.child(result) ?? this.#grower.grow(task, node, result);
+      this.operations += 1;
+      if (this.observer !== null) this.observer.operation(task, node, op, result, next);
+      if (next.findings !== null) this.#report(task, next);
+      node = next;
+      done += 1;
+    }
+    this.#set(task.node as Cell, node);
+  }
+
+  #isLocal(task: TaskRec, op: AnyOp): boolean {
+    switch (op.kind) {
+      case KIND.spawn:
+      case KIND.fence:
+      case KIND.sectionExit:
+        return true;
+      case KIND.alloc:
+        return (op.a as Slab).reuse === 'never' && !this.#mayFail(task);
+      case KIND.read:
+      case KIND.write:
+      case KIND.xchg:
+      case KIND.cmpxchg:
+      case KIND.add:
+      case KIND.or:
+      case KIND.and:
+      case KIND.lock:
+      case KIND.unlock:
+      case KIND.trylock:
+      case KIND.listAdd:
+      case KIND.listDel:
+      case KIND.free:
+        return op.cell.struct.owner.value === task;
+      default:
+        return false;
+    }
+  }
+
+  /**
+   * Can this operation move later, past other tasks' steps? Entering a section can, and so can a
+   * wait that is over, and a lock that nobody else can see but that begins a section.
+   */
+  #isPrefix(task: TaskRec, node: Node, op: AnyOp): boolean {
+    switch (op.kind) {
+      case KIND.sectionEnter:
+      case KIND.sectionAwait:
+      case KIND.join:
+        return true;
+      case KIND.lock:
+      case KIND.trylock:
+        return op.cell.struct.owner.value === task && node.context.locks === 0;
+      default:
+        return false;
+    }
+  }
+
+  // ---- operations -------------------------------------------------------------------------
+
+  #execute(task: TaskRec, node: Node, op: AnyOp, choice: number): unknown {
+    const cell = op.cell;
+    switch (op.kind) {
+      case KIND.read:
+        this.#touch(task, node, op, cell, ACCESS.read);
+        return cell.value;
+      case KIND.write:
+        this.#touch(task, node, op, cell, ACCESS.write);
+        this.#store(task, cell, op.a);
+        return undefined;
+      case KIND.xchg: {
+        this.#touch(task, node, op, cell, ACCESS.write);
+        const old = cell.value;
+        this.#store(task, cell, op.a);
+        return old;
+      }
+      case KIND.cmpxchg: {
+        const old = cell.value;
+        const swap = old === op.a;
+        this.#touch(task, node, op, cell, swap ? ACCESS.write : ACCESS.read);
+        if (swap) this.#store(task, cell, op.b);
+        return old;
+      }
+      case KIND.add:
+      case KIND.or:
+      case KIND.and: {
+        this.#touch(task, node, op, cell, ACCESS.write);
+        const old = cell.value as number;
+        const operand = op.a as number;
+        this.#store(
+          task,
+          cell,
+          op.kind === KIND.add ? old + operand : op.kind === KIND.or ? old | operand : old & operand,
+        );
+        return old;
+      }
+      case KIND.lock:
+        this.#touch(task, node, op, cell, ACCESS.write);
+        this.#enterImplied(task, node);
+        this.#store(task, cell, (cell.value as number) | 1);
+        return undefined;
+      case KIND.trylock: {
+        const free = ((cell.value as number) & 1) === 0;
+        this.#touch(task, node, op, cell, free ? ACCESS.write : ACCESS.read);
+        if (!free) return false;
+        this.#enterImplied(task, node);
+        this.#store(task, cell, (cell.value as number) | 1);
+        return true;
+      }
+      case KIND.unlock:
+        this.#touch(task, node, op, cell, ACCESS.write);
+        this.#store(task, cell, (cell.value as number) & ~1);
+        for (const section of this.#sections) {
+          if (section.impliedBySpinlock && node.context.locks > 0 && this.#grower.leaves(node, section)) {
+            this.#leave(task, section);
+          }
+        }
+        return undefined;
+      case KIND.listAdd: {
+        this.#touch(task, node, op, cell, ACCESS.write);
+        this.#store(task, cell, this.values.list([op.a, ...listOf(cell.value)]));
+        return undefined;
+      }
+      case KIND.listDel: {
+        this.#touch(task, node, op, cell, ACCESS.write);
+        const items = listOf(cell.value);
+        if (!items.includes(op.a)) {
+          this.#find(task, node, 'WARN', 'list_del corruption in %f', `${String(op.a)} is not on ${cell.toString()}`);
+        }
+        this.#store(task, cell, this.values.list(items.filter((item) => item !== op.a)));
+        return undefined;
+      }
+      case KIND.atomic:
+        return this.#atomic(task, node, op);
+      case KIND.await:
+        this.#touch(task, node, op, cell, ACCESS.read);
+        return cell.value;
+      case KIND.relax:
+        for (const { cell: seen } of node.round!) {
+          if (seen.struct.owner.value !== task) this.#access(seen, ACCESS.read);
+        }
+        return undefined;
+      case KIND.sectionEnter: {
+        const section = op.a as Section;
+        if (this.#grower.enters(node, section)) this.#enter(task, section);
+        return undefined;
+      }
+      case KIND.sectionExit: {
+        const section = op.a as Section;
+        const nested = node.context.depth[section.index] ?? 0;
+        if (nested > 0 && this.#grower.leaves(node, section)) this.#leave(task, section);
+        return undefined;
+      }
+      case KIND.sectionSnapshot:
+        return this.#snapshot(task, op.a as Section);
+      case KIND.sectionAwait: {
+        const { index } = op.a as Section;
+        const token = (op.b as SectionToken).items;
+        for (let i = 0; i < token.length; i += 2) {
+          this.#access(this.#allRecs[token[i]!]!.left[index] as Cell, ACCESS.reached, token[i + 1]!);
+        }
+        return undefined;
+      }
+      case KIND.spawn:
+        return this.#spawn(task, node, op);
+      case KIND.join:
+        this.#access((op.a as TaskRec).ended as Cell, ACCESS.reached, 1);
+        return undefined;
+      case KIND.alloc:
+        return this.#alloc(task, node, op, choice);
+      case KIND.free:
+        this.#free(task, node, op);
+        return undefined;
+      case KIND.choose:
+        return choice;
+      default:
+        return undefined;
+    }
+  }
+
+  /** One access of a task to a cell: footprint, and the checks of KASAN and KCSAN. */
+  #touch(task: TaskRec, node: Node, op: AnyOp, cell: Cell, mode: number): void {
+    const struct = cell.struct;
+    const owner = struct.owner.value;
+    if (struct.life.value !== LIFE.live) {
+      const use = mode === ACCESS.write ? 'Write' : 'Read';
+      this.#find(task, node, 'KASAN', `KASAN: slab-use-after-free ${use} in %f`, cell.toString(), cell);
+    }
+    if (owner === task) return;
+    if (owner !== null) throw escaped(struct, owner as TaskRec, task);
+    this.#access(cell, mode);
+    if (struct.slab !== null) this.#access(struct.life as Cell, ACCESS.read);
+    if (op.order === 'plain') this.plain = true;
+    if (this.kcsan) this.#race(task, node, op, cell, mode);
+  }
+
+
+  #access(cell: Cell, mode: number, value = 0): void {
+    const i = this.accessCount;
+    this.accessCells[i] = cell;
+    this.accessModes[i] = mode;
+    this.accessValues[i] = value;
+    this.accessOld[i] = cell.value;
+    this.accessCount = i + 1;
+  }
+
+  /**
+   * A data race, as KCSAN sees it: another task stands right before a conflicting access to the
+   * same cell and one of the two is plain.
+   */
+  #race(task: TaskRec, node: Node, op: AnyOp, cell: Cell, mode: number): void {
+    if (this.#probing) return;
+    for (const other of this.tasks) {
+      if (other === task) continue;
+      const at = this.pendingNode(other);
+      const pending = at === null ? null : at.op;
+      if (pending === null || pending.cell !== cell || !isDataAccess(pending.kind)) continue;
+      if (op.order !== 'plain' && pending.order !== 'plain') continue;
+      const writes = mode === ACCESS.write || pending.kind !== KIND.read;
+      if (!writes || (pending.kind === KIND.lock && ((cell.value as number) & 1) === 1)) continue;
+      this.findings.push({
+        kind: 'KCSAN',
+        title: 'KCSAN: data-race in %f / %g',
+        detail: cell.toString(),
+        place: { task: task.index, node },
+        other: { task: other.index, node: at },
+        cell,
+      });
+    }
+  }
+
+  #store(task: TaskRec, cell: Cell, value: unknown): void {
+    if (cell.struct.owner.value === null) this.#publish(value);
+    this.#set(cell, value);
+    if (cell.watched) this.#watchedWritten = true;
+  }
+
+  /** Whatever becomes reachable from shared memory is shared from now on. */
+  #publish(value: unknown): void {
+    if (value instanceof Struct) {
+      if (value.owner.value === null) return;
+      this.#set(value.owner as Cell, null);
+      for (const cell of value.cells) this.#publish(cell.value);
+    } else if (value instanceof List) {
+      for (const item of value.items) this.#publish(item);
+    }
+  }
+
+  #atomic(task: TaskRec, node: Node, op: AnyOp): unknown {
+    const step = op.a as AtomicStep<unknown>;
+    for (const cell of step.reads) this.#touch(task, node, op, cell, ACCESS.read);
+    for (const cell of step.writes) this.#touch(task, node, op, cell, ACCESS.write);
+    return step.run((cell, value) => {
+      if (!step.writes.includes(cell as Cell)) {
+        throw new MisuseError(`atomic step '${step.label}' writes ${cell.toString()}: list it in writes`);
+      }
+      this.#store(task, cell as Cell, value);
+    });
+  }
+
+  #enterImplied(task: TaskRec, node: Node): void {
+    for (const section of this.#sections) {
+      if (section.impliedBySpinlock && this.#grower.enters(node, section)) this.#enter(task, section);
+    }
+  }
+
+  #enter(task: TaskRec, section: Section): void {
+    const count = task.entered[section.index]!;
+    this.#access(count as Cell, ACCESS.write);
+    this.#access(this.#counts.snapshots[section.index]!, ACCESS.sees);
+    this.#set(count as Cell, count.value + 1);
+  }
+
+  #leave(task: TaskRec, section: Section): void {
+    const count = task.left[section.index]!;
+    this.#access(count as Cell, ACCESS.write);
+    this.#set(count as Cell, count.value + 1);
+  }
+
+  #snapshot(task: TaskRec, section: Section): SectionToken {
+    const inside: number[] = [];
+    // Every entering, even by a task that does not exist yet, is ordered against this one.
+    this.#access(this.#counts.snapshots[section.index]!, ACCESS.read);
+    for (const other of this.tasks) {
+      if (other === task) continue;
+      const entered = other.entered[section.index]!;
+      this.#access(entered as Cell, ACCESS.sees);
+      // Who has left again needs no waiting for; naming only who is inside keeps states equal.
+      if (entered.value > other.left[section.index]!.value) inside.push(other.index, entered.value);
+    }
+    return this.values.list(inside);
+  }
+
+  #spawn(task: TaskRec, node: Node, op: AnyOp): TaskRec {
+    const { options, body } = op.a as { options: SpawnOptions; body: Body };
+    const args = this.values.list(op.b as readonly unknown[]);
+    this.#publish(args);
+    const child = task.spawnedAt(node.spawns, () => this.#newTask(options, task));
+    this.#start(child, body, args);
+    return child;
+  }
+
+  #alloc(task: TaskRec, node: Node, op: AnyOp, choice: number): Struct | null {
+    const slab = op.a as Slab;
+    const args = op.b as readonly unknown[];
+    const free = listOf(slab.free.value) as Struct[];
+    const reusable = slab.reuse === 'never' ? 0 : free.length;
+    if (slab.reuse !== 'never') this.#access(slab.free as Cell, ACCESS.write);
+    if (this.#failAlloc === 'explore' && this.#mayFail(task)) {
+      this.#access(this.#counts.failures as Cell, ACCESS.write);
+      if (choice === this.#allocChoices(task, op) - 1) {
+        this.#set(this.#counts.failures as Cell, this.#counts.failures.value + 1);
+        return null;
+      }
+    } else if (typeof this.#failAlloc === 'function' && !this.#booting) {
+      if (this.#failAlloc(task.name, node.allocs)) return null;
+    }
+    // Choice 0 under `explore` is a fresh object; `lifo` takes the newest freed one if any.
+    const slot = slab.reuse === 'lifo' ? reusable - 1 : slab.reuse === 'explore' ? choice - 1 : -1;
+    let object: Struct;
+    if (slot >= 0) {
+      object = free[slot]!;
+      this.#set(slab.free as Cell, this.values.list(free.filter((item) => item !== object)));
+      this.#access(object.life as Cell, ACCESS.write);
+      for (const cell of object.cells) this.#set(cell, cell.initial);
+    } else {
+      object = task.instanceAt(node.allocs, slab, args, () => {
+        const created = slab.create(...args);
+        created.slab = slab;
+        this.#adopt(created);
+        created.life.value = LIFE.unallocated;
+        return created;
+      });
+    }
+    this.#set(object.life as Cell, LIFE.live);
+    this.#set(object.owner as Cell, task);
+    this.#set(this.#counts.objects as Cell, this.allocated.length + 1);
+    this.allocated.push(object);
+    return object;
+  }
+
+  #free(task: TaskRec, node: Node, op: AnyOp): void {
+    const object = op.a as Struct;
+    const slab = object.slab as Slab | null;
+    if (slab === null) throw new MisuseError(`${object.toString()} did not come from a slab`);
+    if (object.owner.value !== task) this.#access(object.life as Cell, ACCESS.write);
+    if (object.life.value !== LIFE.live) {
+      this.#find(task, node, 'KASAN', 'KASAN: double-free in %f', object.toString(), object.life as Cell);
+      return;
+    }
+    this.#set(object.life as Cell, LIFE.freed);
+    if (slab.reuse !== 'never') {
+      this.#access(slab.free as Cell, ACCESS.write);
+      this.#set(slab.free as Cell, this.values.list([...listOf(slab.free.value), object]));
+    }
+  }
+
+  // ---- reports ----------------------------------------------------------------------------
+
+  #find(task: TaskRec, node: Node, kind: FindingKind, title: string, detail: string, cell: Cell | null = null): void {
+    this.findings.push({
+      kind,
+      title,
+      detail,
+      place: { task: task.index, node },
+      other: null,
+      cell,
+    });
+  }
+
+  #report(task: TaskRec, node: Node): void {
+    for (const finding of node.findings ?? []) {
+      this.findings.push({ ...finding, place: { task: task.index, node }, other: null, cell: null });
+    }
+  }
+
+  /** Evaluate every invariant now; what fails goes to `findings`. */
+  checkInvariants(): void {
+    for (const { name, check } of this.invariants) {
+      const wrong = check();
+      if (wrong !== null) this.addFinding({ kind: 'invariant', title: `invariant: ${name}`, detail: wrong });
+    }
+  }
+
+  /** Add a finding that belongs to no single place. */
+  addFinding(finding: LocalFinding): void {
+    this.findings.push({ ...finding, place: null, other: null, cell: null });
+  }
+
+  /** The recorded stack of a task at a node, see {@link Grower.stackAt}. */
+  stackAt(node: Node): string {
+    return this.#grower.stackAt(node);
+  }
+}
+
+/** Counters that belong to a run and must be undone with it. */
+class Counts extends Struct {
+  readonly tasks = this.cell('tasks', 0);
+  readonly objects = this.cell('objects', 0);
+  readonly failures = this.cell('failures', 0);
+  /** Per section: stands for all its snapshots when steps are compared; holds nothing. */
+  readonly snapshots: Cell[] = [];
+
+  constructor() {
+    super('machine');
+  }
+
+  addSection(name: string): Cell {
+    const cell = new Cell<unknown>(this, `${name}.snapshots`, null);
+    this.snapshots.push(cell);
+    return cell;
+  }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return value instanceof List ? (value.items as readonly unknown[]) : [];
+}
+
+/** Operations that may have to wait, or have several outcomes: never joined to what came before. */
+function stepsAlone(kind: number): boolean {
+  return (
+    kind === KIND.lock ||
+    kind === KIND.await ||
+    kind === KIND.relax ||
+    kind === KIND.choose ||
+    kind === KIND.alloc
+  );
+}
+
+function isDataAccess(kind: number): boolean {
+  return kind <= KIND.and || kind === KIND.listAdd || kind === KIND.listDel;
+}
+
+function mix(cell: number, value: number, lane: number): number {
+  let x = Math.imul(cell * HASH_LANES + lane + 1, 0x9e3779b1) ^ Math.imul(value + 0x7f4a7c15, 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d);
+  x = Math.imul(x ^ (x >>> 12), 0x297a2d39);
+  return x ^ (x >>> 15);
+}
+
+function escaped(object: Struct, owner: TaskRec, task: TaskRec): MisuseError {
+  return new MisuseError(
+    `${object.toString()} is private to task ${owner.name} but task ${task.name} uses it: pass ` +
+      'the object through a cell or through the arguments of spawn().',
+  );
+}

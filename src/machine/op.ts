@@ -1,0 +1,436 @@
+/**
+ * Operations: the only verbs kernel code has for shared memory.
+ *
+ * An operation is data. `yield*` on it hands it to the machine and evaluates to the machine's
+ * answer, so every scheduling point is visible in the source and typed by what it returns.
+ * Between two operations nothing else runs.
+ */
+
+import type { Cell, Slab, Struct } from './memory.js';
+import type { List } from './value.js';
+
+/** The machine's answer; it doubles as the iterator result that ends the operation. */
+export interface Reply {
+  readonly done: true;
+  value: unknown;
+}
+
+/** Kernel code that runs on a simulated CPU and returns a T. */
+export type Task<T> = Generator<AnyOp, T, Reply>;
+
+/** Memory order of an access, as the kernel names it. */
+export type Order =
+  | 'plain'
+  | 'once'
+  | 'acquire'
+  | 'release'
+  | 'dereference'
+  | 'assign'
+  | 'full'
+  | 'relaxed';
+
+/** What an operation does. Numbers, because the engine switches on them in its inner loop. */
+export const KIND = {
+  read: 0,
+  write: 1,
+  xchg: 2,
+  cmpxchg: 3,
+  add: 4,
+  or: 5,
+  and: 6,
+  lock: 7,
+  unlock: 8,
+  trylock: 9,
+  listAdd: 10,
+  listDel: 11,
+  atomic: 12,
+  await: 13,
+  relax: 14,
+  sectionEnter: 15,
+  sectionExit: 16,
+  sectionSnapshot: 17,
+  sectionAwait: 18,
+  spawn: 19,
+  join: 20,
+  alloc: 21,
+  free: 22,
+  choose: 23,
+  fence: 24,
+  /** Not a memory access: consumed while the generator runs, never a scheduling point. */
+  note: 25,
+} as const;
+
+export type Kind = (typeof KIND)[keyof typeof KIND];
+
+/** Something kernel code tells the machine that is not an access to memory. */
+export type Note =
+  | { readonly type: 'printk'; readonly level: string; readonly text: string }
+  | { readonly type: 'branch'; readonly branch: Branch }
+  | { readonly type: 'might-sleep'; readonly where: string }
+  | { readonly type: 'might-lock'; readonly cell: Cell }
+  | { readonly type: 'assert-held'; readonly cell: Cell }
+  | { readonly type: 'in-section'; readonly section: Section; readonly what: string }
+  | { readonly type: 'warn'; readonly title: string };
+
+/** A branch of kernel code whose coverage is reported. */
+export interface Branch {
+  /** The kernel function: `stash_dentry`. */
+  readonly fn: string;
+  /** What happens there, in words: `takes over a dead dentry`. */
+  readonly what: string;
+}
+
+/** Declare a branch, to be passed to {@link cover} where it is taken. */
+export function branch(fn: string, what: string): Branch {
+  return Object.freeze({ fn, what });
+}
+
+/**
+ * A kind of read-side critical section, such as RCU's. The machine counts, per task, how often
+ * the outermost section began and ended; a grace period is built from those counts.
+ */
+export interface Section {
+  readonly name: string;
+  /** Dense number inside the machine. */
+  readonly index: number;
+  /** A held spinlock is such a section too (preemption is off). */
+  readonly impliedBySpinlock: boolean;
+  /** Sleeping inside is a bug. */
+  readonly atomic: boolean;
+}
+
+/** Cells an atomic step reads and writes, and what it does to them. */
+export interface AtomicStep<T> {
+  readonly label: string;
+  readonly reads: readonly Cell[];
+  readonly writes: readonly Cell[];
+  /** Must touch no other cell. `set` writes, `cell.value` reads. */
+  readonly run: (set: <V>(cell: Cell<V>, value: V) => void) => T;
+}
+
+/** A condition on one cell's value; pure. */
+export type Condition = (value: never) => boolean;
+
+let captureStacks = false;
+
+/**
+ * Run `body` with stacks recorded on every operation that it creates or resumes. Replay turns
+ * this on to know function and source line of each step; exploring leaves it off.
+ */
+export function withStacks<T>(body: () => T): T {
+  const before = captureStacks;
+  captureStacks = true;
+  try {
+    return body();
+  } finally {
+    captureStacks = before;
+  }
+}
+
+interface Frames {
+  stack?: string;
+}
+
+/** An operation, ready for `yield*`. T is the type of the machine's answer. */
+export class Op<T> implements Iterable<AnyOp, T, Reply> {
+  readonly kind: Kind;
+  readonly cell: Cell;
+  readonly a: unknown;
+  readonly b: unknown;
+  readonly order: Order;
+  /** Stack of the kernel code at this operation, when recorded. */
+  frames: Frames | null = null;
+  readonly #pending: { readonly done: false; readonly value: AnyOp };
+
+  constructor(kind: Kind, cell: Cell | null, a: unknown, b: unknown, order: Order) {
+    this.kind = kind;
+    // Operations without a cell never look at it; a non-null type keeps the inner loop monomorphic.
+    this.cell = cell as Cell;
+    this.a = a;
+    this.b = b;
+    this.order = order;
+    this.#pending = { done: false, value: this as AnyOp };
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  /**
+   * First called by `yield*` without an argument: hands over the operation. Called again with the
+   * machine's reply, which already is the result that ends the delegation; so nothing is stored
+   * here and nothing is allocated.
+   */
+  next(reply?: Reply): IteratorResult<AnyOp, T> {
+    if (reply !== undefined) return reply as { done: true; value: T };
+    if (captureStacks) {
+      const frames: Frames = {};
+      Error.captureStackTrace(frames, this.next);
+      this.frames = frames;
+    }
+    return this.#pending;
+  }
+}
+
+export type AnyOp = Op<unknown>;
+
+function op<T>(kind: Kind, cell: Cell<never> | null, a: unknown, b: unknown, order: Order): Op<T> {
+  return new Op<T>(kind, cell as Cell | null, a, b, order);
+}
+
+// ---- plain and marked accesses --------------------------------------------------------------
+
+/** A plain load. Two CPUs, one of them writing, make it a data race. */
+export function read<T>(cell: Cell<T>): Op<T> {
+  return op(KIND.read, cell as Cell<never>, null, null, 'plain');
+}
+
+/** A plain store. */
+export function write<T>(cell: Cell<T>, value: T): Op<void> {
+  return op(KIND.write, cell as Cell<never>, value, null, 'plain');
+}
+
+/** Single-copy atomic load, no ordering. Source: include/asm-generic/rwonce.h. */
+export function READ_ONCE<T>(cell: Cell<T>): Op<T> {
+  return op(KIND.read, cell as Cell<never>, null, null, 'once');
+}
+
+/** Single-copy atomic store, no ordering. Source: include/asm-generic/rwonce.h. */
+export function WRITE_ONCE<T>(cell: Cell<T>, value: T): Op<void> {
+  return op(KIND.write, cell as Cell<never>, value, null, 'once');
+}
+
+/** Load, ordered before everything after it. Source: include/asm-generic/barrier.h. */
+export function smp_load_acquire<T>(cell: Cell<T>): Op<T> {
+  return op(KIND.read, cell as Cell<never>, null, null, 'acquire');
+}
+
+/** Store, ordered after everything before it. Source: include/asm-generic/barrier.h. */
+export function smp_store_release<T>(cell: Cell<T>, value: T): Op<void> {
+  return op(KIND.write, cell as Cell<never>, value, null, 'release');
+}
+
+// ---- read-modify-write ----------------------------------------------------------------------
+
+/** Exchange; answers the old value. Fully ordered. Source: Documentation/atomic_t.txt. */
+export function xchg<T>(cell: Cell<T>, value: T): Op<T> {
+  return op(KIND.xchg, cell as Cell<never>, value, null, 'full');
+}
+
+/**
+ * Store `value` if the cell holds `expected`; answers the value found. Success is fully ordered
+ * (or as `order` says); a failed exchange is only a load. Source: Documentation/atomic_t.txt.
+ */
+export function cmpxchg<T>(
+  cell: Cell<T>,
+  expected: T,
+  value: T,
+  order: 'full' | 'acquire' | 'release' | 'relaxed' = 'full',
+): Op<T> {
+  return op(KIND.cmpxchg, cell as Cell<never>, expected, value, order);
+}
+
+/** `true` if the exchange was made. See {@link cmpxchg}. */
+export function* try_cmpxchg<T>(
+  cell: Cell<T>,
+  expected: T,
+  value: T,
+  order: 'full' | 'acquire' | 'release' | 'relaxed' = 'full',
+): Task<boolean> {
+  return (yield* cmpxchg(cell, expected, value, order)) === expected;
+}
+
+/** Add; answers the old value. Fully ordered by default. Source: include/linux/atomic. */
+export function atomic_fetch_add(
+  cell: Cell<number>,
+  amount: number,
+  order: 'full' | 'relaxed' = 'full',
+): Op<number> {
+  return op(KIND.add, cell as Cell<never>, amount, null, order);
+}
+
+/** Set bits; answers the old value. */
+export function atomic_fetch_or(cell: Cell<number>, bits: number): Op<number> {
+  return op(KIND.or, cell as Cell<never>, bits, null, 'full');
+}
+
+/** Keep only these bits; answers the old value. */
+export function atomic_fetch_and(cell: Cell<number>, bits: number): Op<number> {
+  return op(KIND.and, cell as Cell<never>, bits, null, 'full');
+}
+
+/** Add an item at the head of a list that a lock protects: one plain store in this model. */
+export function list_add<T>(cell: Cell<List<T> | null>, item: T): Op<void> {
+  return op(KIND.listAdd, cell as Cell<never>, item, null, 'plain');
+}
+
+/** Remove an item from a list that a lock protects: one plain store in this model. */
+export function list_del<T>(cell: Cell<List<T> | null>, item: T): Op<void> {
+  return op(KIND.listDel, cell as Cell<never>, item, null, 'plain');
+}
+
+/** A step on several cells at once, for bookkeeping that real hardware does not have. */
+export function atomic_step<T>(step: AtomicStep<T>): Op<T> {
+  return op(KIND.atomic, null, step, null, 'full');
+}
+
+/** smp_mb, smp_rmb, smp_wmb: recorded; they order nothing more under sequential consistency. */
+export function smp_mb(): Op<void> {
+  return op(KIND.fence, null, 'smp_mb', null, 'full');
+}
+/** See {@link smp_mb}. */
+export function smp_rmb(): Op<void> {
+  return op(KIND.fence, null, 'smp_rmb', null, 'full');
+}
+/** See {@link smp_mb}. */
+export function smp_wmb(): Op<void> {
+  return op(KIND.fence, null, 'smp_wmb', null, 'full');
+}
+
+// ---- waiting --------------------------------------------------------------------------------
+
+/** Take the lock in the lowest bit of the cell; waits while it is held. Acquire. */
+export function lock_bit(cell: Cell<number>, subclass = 0): Op<void> {
+  return op(KIND.lock, cell as Cell<never>, subclass, null, 'acquire');
+}
+
+/** Release the lock in the lowest bit of the cell. Release. */
+export function unlock_bit(cell: Cell<number>): Op<void> {
+  return op(KIND.unlock, cell as Cell<never>, null, null, 'release');
+}
+
+/** Take the lock if it is free. Acquire on success; a failed attempt orders nothing. */
+export function trylock_bit(cell: Cell<number>): Op<boolean> {
+  return op(KIND.trylock, cell as Cell<never>, null, null, 'acquire');
+}
+
+/** Sleep or spin until the condition holds for the cell's value; answers that value. */
+export function await_until<T>(cell: Cell<T>, condition: (value: T) => boolean): Op<T> {
+  return op(KIND.await, cell as Cell<never>, condition, null, 'acquire');
+}
+
+/**
+ * End of a retry round. The task waits here until something that it read since the last
+ * cpu_relax() has changed: a round that would read the same again is never run.
+ */
+export function cpu_relax(): Op<void> {
+  return op(KIND.relax, null, null, null, 'relaxed');
+}
+
+// ---- read-side sections ---------------------------------------------------------------------
+
+/** Enter a read-side section. Nests. Never waits. */
+export function section_enter(section: Section): Op<void> {
+  return op(KIND.sectionEnter, null, section, null, 'relaxed');
+}
+
+/** Leave a read-side section. */
+export function section_exit(section: Section): Op<void> {
+  return op(KIND.sectionExit, null, section, null, 'release');
+}
+
+/** Who is inside right now: pairs of task number and count, for {@link section_await}. */
+export type SectionToken = List<number>;
+
+/** Note, in one step, every task that is inside the section, other than the caller. */
+export function section_snapshot(section: Section): Op<SectionToken> {
+  return op(KIND.sectionSnapshot, null, section, null, 'full');
+}
+
+/** Wait until everybody in the token has left. Once true it stays true. */
+export function section_await(section: Section, token: SectionToken): Op<void> {
+  return op(KIND.sectionAwait, null, section, token, 'full');
+}
+
+// ---- tasks, memory, choices -----------------------------------------------------------------
+
+/** Options of a spawned task. */
+export interface SpawnOptions {
+  /** Shown in reports as the task's name. */
+  readonly name: string;
+  /** Reports draw it as an actor of RCU and not as a CPU. */
+  readonly actor?: boolean;
+}
+
+/** Start a task. Every object it can reach goes through `args`: the machine shares them. */
+export function spawn<A extends readonly unknown[]>(
+  options: SpawnOptions,
+  body: (...args: A) => Task<unknown>,
+  ...args: A
+): Op<TaskHandle> {
+  return op(KIND.spawn, null, { options, body }, args, 'full');
+}
+
+/** A spawned task, to be joined. */
+export interface TaskHandle {
+  readonly name: string;
+  readonly index: number;
+}
+
+/** Wait until a task has ended. */
+export function join(task: TaskHandle): Op<void> {
+  return op(KIND.join, null, task, null, 'acquire');
+}
+
+/**
+ * An object from a slab, private to the caller until its pointer is stored where others look;
+ * null if the machine injects a failure here. Does not itself sleep: say `might_sleep()` first
+ * where the kernel passes GFP_KERNEL. Source: mm/slub.c.
+ */
+export function kmem_cache_alloc<S extends Struct, A extends readonly unknown[]>(
+  slab: Slab<S, A>,
+  ...args: A
+): Op<S | null> {
+  return op(KIND.alloc, null, slab, args, 'full');
+}
+
+/** Give an object back. Any later access is a use after free. Source: mm/slub.c. */
+export function kmem_cache_free(object: Struct): Op<void> {
+  return op(KIND.free, object.life as Cell<never>, object, null, 'full');
+}
+
+/** A number from 0 to n-1, every one of which is explored. */
+export function choose(n: number): Op<number> {
+  return op(KIND.choose, null, n, null, 'full');
+}
+
+// ---- notes ----------------------------------------------------------------------------------
+
+function note(value: Note): Op<void> {
+  return op(KIND.note, null, value, null, 'relaxed');
+}
+
+/** Write to the kernel log: silent while exploring, shown when replaying. */
+export function printk(level: string, text: string): Op<void> {
+  return note({ type: 'printk', level, text });
+}
+
+/** Say that a branch is taken. */
+export function cover(taken: Branch): Op<void> {
+  return note({ type: 'branch', branch: taken });
+}
+
+/** Here the kernel may sleep: a bug inside a read-side section or under a spinlock. */
+export function might_sleep(where: string): Op<void> {
+  return note({ type: 'might-sleep', where });
+}
+
+/** Here the lock may be taken, whether or not this run takes it; for the lock-order check. */
+export function might_lock(cell: Cell<number>): Op<void> {
+  return note({ type: 'might-lock', cell: cell as Cell });
+}
+
+/** The caller's contract: this lock is held here. Source: include/linux/lockdep.h. */
+export function lockdep_assert_held(cell: Cell<number>): Op<void> {
+  return note({ type: 'assert-held', cell: cell as Cell });
+}
+
+/** The caller's contract: this runs inside the section. */
+export function assert_in_section(section: Section, what: string): Op<void> {
+  return note({ type: 'in-section', section, what });
+}
+
+/** Report a kernel warning; `title` as the kernel prints it. Execution goes on. */
+export function WARN(title: string): Op<void> {
+  return note({ type: 'warn', title });
+}

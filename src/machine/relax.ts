@@ -1,0 +1,97 @@
+/**
+ * Retry rounds: what a task read since its last cpu_relax(), and whether another round could read
+ * anything else.
+ *
+ * Invariant: a task waits in cpu_relax() exactly as long as its next round would repeat this one.
+ * That turns spinning into waiting, so that a loop which waits for another task has finitely many
+ * interleavings and a loop that nobody can end is a deadlock, which is reported.
+ */
+
+import { LIFE, type Cell } from './memory.js';
+import type { Node, RoundRead } from './node.js';
+import { KIND, type AnyOp } from './op.js';
+
+/** Between taking and releasing a lock in the word, what it must hold is not known here. */
+const UNKNOWN = Symbol('unknown');
+
+interface Seen {
+  first: unknown;
+  /** What the cell must still hold if nobody else wrote it. */
+  expected: unknown;
+  changed: boolean;
+}
+
+/** What the round that ends at `node` has read. */
+export function roundOf(node: Node): readonly RoundRead[] {
+  const edges: [AnyOp, unknown][] = [];
+  for (let at = node; at.parent !== null; at = at.parent) {
+    const op = at.parent.op!;
+    if (op.kind === KIND.relax) break;
+    edges.push([op, at.result]);
+  }
+  const seen = new Map<Cell, Seen>();
+  for (const [op, result] of edges.reverse()) note(seen, op, result);
+  return [...seen].map(([cell, { first, changed }]) => ({ cell, first, changed }));
+}
+
+function note(seen: Map<Cell, Seen>, op: AnyOp, result: unknown): void {
+  switch (op.kind) {
+    case KIND.read:
+    case KIND.await:
+      saw(seen, op.cell, result, result);
+      break;
+    case KIND.write: {
+      const entry = seen.get(op.cell);
+      if (entry !== undefined) entry.expected = op.a;
+      break;
+    }
+    case KIND.xchg:
+      saw(seen, op.cell, result, op.a);
+      break;
+    case KIND.cmpxchg:
+      saw(seen, op.cell, result, result === op.a ? op.b : result);
+      break;
+    case KIND.add:
+      saw(seen, op.cell, result, (result as number) + (op.a as number));
+      break;
+    case KIND.or:
+      saw(seen, op.cell, result, (result as number) | (op.a as number));
+      break;
+    case KIND.and:
+      saw(seen, op.cell, result, (result as number) & (op.a as number));
+      break;
+    case KIND.lock:
+    case KIND.unlock:
+    case KIND.trylock: {
+      const entry = seen.get(op.cell);
+      if (entry !== undefined) entry.expected = UNKNOWN;
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+function saw(seen: Map<Cell, Seen>, cell: Cell, value: unknown, after: unknown): void {
+  const entry = seen.get(cell);
+  if (entry === undefined) {
+    seen.set(cell, { first: value, expected: after, changed: false });
+  } else {
+    if (entry.expected !== UNKNOWN && value !== entry.expected) entry.changed = true;
+    entry.expected = after;
+  }
+}
+
+/** Could a round that starts now differ from the one that ended at `node`? */
+export function roundMayDiffer(node: Node, task: object): boolean {
+  const round = node.round!;
+  let relevant = false;
+  for (const { cell, first, changed } of round) {
+    const { owner, life } = cell.struct;
+    if (owner.value === task || life.value !== LIFE.live) continue;
+    relevant = true;
+    if (changed || cell.value !== first) return true;
+  }
+  // A round that read nothing shared is a plain yield.
+  return !relevant;
+}
