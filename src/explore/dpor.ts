@@ -8,14 +8,14 @@
  * ready, see event-log.ts.
  */
 
-import { ACCESS, KIND, type MachineOptions, type TaskRec } from '../machine/index.js';
+import { ACCESS, KIND, type Machine, type MachineOptions, type TaskRec } from '../machine/index.js';
 import { EventLog, type Event } from './event-log.js';
 import { conflict, lastFootprint, type Fault, type Footprint } from './footprint.js';
 import type { Limits } from './limits.js';
 import type { Built, Decision, Program } from './program.js';
 import { replay } from './replay.js';
 import { endOfRun, type BugBook } from './run.js';
-import { insert, NO, UNKNOWN, weakInitial, type Branching, type Sequence, type Step } from './wakeup-tree.js';
+import { ANY, insert, NO, UNKNOWN, weakInitial, type Branching, type Sequence, type Step } from './wakeup-tree.js';
 
 interface Level {
   mark: number;
@@ -31,6 +31,8 @@ export interface DporOptions {
   /** The options that the machine was built with. */
   readonly machine: MachineOptions;
   readonly fault?: Fault;
+  /** Called at the end of every execution. */
+  readonly onEnd: (machine: Machine) => void;
 }
 
 /** Explore every Mazurkiewicz trace of the program. */
@@ -109,6 +111,7 @@ export function exploreDpor(
     }
     limits.executions += 1;
     endOfRun(built);
+    options.onEnd(machine);
     note(depth);
     detectRaces();
   }
@@ -118,6 +121,14 @@ export function exploreDpor(
     const task = machine.tasks.find((t) => t.index === index);
     if (task === undefined || !machine.enabled(task)) {
       throw new Error(`planned step of task ${index} is not possible: a bug in the explorer`);
+    }
+    if (choice === ANY) {
+      level.tree.shift();
+      for (let c = machine.choices(task) - 1; c >= 0; c -= 1) {
+        if (level.sleep.some((step) => step.task === index && step.choice === c)) continue;
+        level.tree.unshift({ step: { task: index, choice: c, footprint: UNKNOWN }, next: [] });
+      }
+      return;
     }
     const tasksBefore = machine.tasks.length;
     machine.step(task, choice);
@@ -147,7 +158,9 @@ export function exploreDpor(
     for (let second = 0; second < events.length; second += 1) {
       const event = events[second]!;
       for (const first of event.races) {
-        reverse(first, event.task, event.choice, reversedFootprint(event, first));
+        // Which outcomes an allocation has depends on what was freed before it.
+        const choice = event.op?.kind === KIND.alloc ? ANY : event.choice;
+        reverse(first, event.task, choice, reversedFootprint(event, first));
         if (event.plain || events[first]!.plain) confirmRace(first, second);
       }
     }
@@ -221,7 +234,6 @@ export function exploreDpor(
     for (const { finding, title } of findings) {
       if (finding.kind !== 'KCSAN') continue;
       limits.bugs += book.addTitled(finding, title, schedule);
-      if (!options.keepGoing) limits.stopped ??= 'a bug was found';
     }
   }
 
@@ -232,6 +244,6 @@ export function exploreDpor(
         .slice(0, steps)
         .map((event) => ({ task: event.task.index, choice: event.choice })),
     );
-    if (!options.keepGoing) limits.stopped ??= 'a bug was found';
+    if (!options.keepGoing && book.grave) limits.stopped ??= 'a bug was found';
   }
 }

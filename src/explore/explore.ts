@@ -8,7 +8,6 @@
 import type { Branch } from '../machine/index.js';
 import { brute } from './brute.js';
 import { exploreDpor } from './dpor.js';
-import type { Fault } from './footprint.js';
 import { Limits } from './limits.js';
 import { smallestSchedule } from './minimise.js';
 import type { Built, Engine, ExploreOptions, ExploreResult, Program, Verdict } from './program.js';
@@ -23,10 +22,10 @@ const PCT_DEPTH = 3;
 /** Explore the interleavings of `program`. Deterministic but for budgets in seconds. */
 export function explore(program: Program, options: ExploreOptions = {}): ExploreResult {
   const engine: Engine = options.engine === undefined || options.engine === 'auto' ? 'states' : options.engine;
-  const built = program.build(options.machine ?? {});
+  const built = program.build({ ...options.machine, commutingSnapshots: engine === 'dpor' });
   const limits = new Limits(options);
   const book = new BugBook(built.machine);
-  const executions = run(engine, program, built, limits, book, options, 'none');
+  const executions = run(engine, program, built, limits, book, options);
   const stopped = limits.stopped;
   if (book.size > 0 && (options.minimise ?? true)) minimise(program, book, options);
   const bugs = book.bugs;
@@ -59,16 +58,17 @@ function run(
   limits: Limits,
   book: BugBook,
   options: ExploreOptions,
-  fault: Fault,
 ): number {
   const keepGoing = options.keepGoing ?? false;
+  const onEnd = options.onEnd ?? (() => undefined);
   switch (engine) {
     case 'states':
-      return exploreStates(built, limits, book, keepGoing);
+      return exploreStates(built, limits, book, keepGoing, onEnd);
     case 'dpor':
       exploreDpor(program, built, limits, book, {
         keepGoing,
-        fault,
+        fault: options.fault ?? 'none',
+        onEnd,
         machine: options.machine ?? {},
       });
       return limits.executions;

@@ -7,6 +7,7 @@
  */
 
 import type { Branch, FindingKind, Machine, MachineOptions } from '../machine/index.js';
+import type { Fault } from './footprint.js';
 
 /** A machine with its tasks, ready for the first step. */
 export interface Built {
@@ -115,5 +116,9 @@ export interface ExploreOptions {
   readonly now?: () => number;
   /** Called now and then; return false to stop with a partial verdict. */
   readonly onProgress?: (progress: Progress) => boolean;
+  /** Test-only: a dependence that `dpor` is made to miss, to prove that tests notice. */
+  readonly fault?: Fault;
+  /** Called at the end of every execution that is run, before it is undone. */
+  readonly onEnd?: (machine: Machine) => void;
   readonly machine?: MachineOptions;
 }

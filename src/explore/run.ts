@@ -71,8 +71,17 @@ export class BugBook {
     return this.#byTitle.size;
   }
 
+  /** The bugs, gravest first: a data race says that something may be wrong, the others that it is. */
   get bugs(): Bug[] {
-    return [...this.#byTitle.values()].sort((a, b) => (a.title < b.title ? -1 : 1));
+    const weight = (bug: Bug): number => (bug.kind === 'KCSAN' ? 1 : 0);
+    return [...this.#byTitle.values()].sort(
+      (a, b) => weight(a) - weight(b) || (a.title < b.title ? -1 : 1),
+    );
+  }
+
+  /** Is there a bug other than a data race? Only then is there no point in going on. */
+  get grave(): boolean {
+    return this.bugs.some((bug) => bug.kind !== 'KCSAN');
   }
 
   /** Note findings made at the end of `schedule`. @returns how many new titles */

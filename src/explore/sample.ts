@@ -62,7 +62,7 @@ export function exploreSamples(
   function note(schedule: Decision[]): void {
     if (machine.findings.length === 0) return;
     limits.bugs += book.add(machine.findings, () => [...schedule]);
-    if (!options.keepGoing) limits.stopped ??= 'a bug was found';
+    if (!options.keepGoing && book.grave) limits.stopped ??= 'a bug was found';
   }
 }
 

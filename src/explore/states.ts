@@ -31,6 +31,7 @@ const OPEN = -1;
 /**
  * Visit every state of the program.
  * @param keepGoing do not stop at the first bug
+ * @param onEnd called in every final state
  * @returns the number of interleavings
  */
 export function exploreStates(
@@ -38,6 +39,7 @@ export function exploreStates(
   limits: Limits,
   book: BugBook,
   keepGoing: boolean,
+  onEnd: (machine: Machine) => void,
 ): number {
   const { machine } = built;
   const table = new StateTable();
@@ -53,6 +55,7 @@ export function exploreStates(
     if (level.at === level.tasks.length) {
       if (level.tasks.length === 0) {
         endOfRun(built);
+        onEnd(machine);
         note(depth);
         level.paths = 1;
         limits.executions += 1;
@@ -117,7 +120,7 @@ export function exploreStates(
     if (machine.findings.length === 0) return;
     const fresh = book.add(machine.findings, () => schedule(steps));
     limits.bugs += fresh;
-    if (!keepGoing) limits.stopped ??= 'a bug was found';
+    if (!keepGoing && book.grave) limits.stopped ??= 'a bug was found';
   }
 
   function schedule(steps: number): Decision[] {

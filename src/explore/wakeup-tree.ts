@@ -23,6 +23,9 @@ export interface Sequence {
   readonly ordered: (i: number, j: number) => boolean;
 }
 
+/** Choice of a planned step that is to try every outcome it turns out to have. */
+export const ANY = -1;
+
 /** The footprint of a step that nobody has run yet. */
 export const UNKNOWN: Footprint = { cells: [], modes: [] };
 

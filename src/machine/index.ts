@@ -1,4 +1,5 @@
 /** The simulated machine, as the kernel folders and the tools see it. */
+export type { Bound, KernelFunction } from './bound.js';
 export * from './err.js';
 export * from './finding.js';
 export { MisuseError } from './grow.js';

@@ -36,6 +36,12 @@ export interface MachineOptions {
   readonly kcsan?: boolean;
   /** Allocations that fail: `explore` tries both outcomes of every allocation of scenario tasks. */
   readonly failAlloc?: 'never' | 'explore' | ((task: string, ordinal: number) => boolean);
+  /**
+   * Let a grace period name everybody who ever entered the section, so that noting who is inside
+   * commutes with leaving (partial-order reduction needs that). Off, it names who is inside, which
+   * makes more states equal. What it waits for is the same.
+   */
+  readonly commutingSnapshots?: boolean;
   /** At most this many failures in one run when exploring them (default 1). */
   readonly failAllocMax?: number;
 }
@@ -93,6 +99,7 @@ export class Machine {
   readonly #globals: Struct[] = [];
   readonly #failAlloc: MachineOptions['failAlloc'];
   readonly #failAllocMax: number;
+  readonly #commutingSnapshots: boolean;
   readonly #allRecs: TaskRec[] = [];
   readonly #undoCells: Cell[] = [];
   readonly #undoValues: unknown[] = [];
@@ -108,6 +115,7 @@ export class Machine {
     this.kcsan = options.kcsan ?? true;
     this.#failAlloc = options.failAlloc ?? 'never';
     this.#failAllocMax = options.failAllocMax ?? 1;
+    this.#commutingSnapshots = options.commutingSnapshots ?? false;
     this.#grower = new Grower(() => this.values.newVid(), this.#sections, this.lockOrder);
     this.#counts = this.global(new Counts());
   }
@@ -213,7 +221,7 @@ export class Machine {
     this.#report(task, root);
     this.#set(task.node as Cell, root);
     if (root.op === null) this.#end(task);
-    else if (this.fuse && this.#isLocal(task, root.op)) this.#advance(task, root, 0, true);
+    else if (this.fuse && (this.#isLocal(task, root.op) || onlyMovesEarlier(root.op.kind))) this.#advance(task, root, 0, true);
   }
 
   #end(task: TaskRec): void {
@@ -359,9 +367,9 @@ export class Machine {
 
   /**
    * The operations of one step: what only prepares (entering a section, a wait that is over), one
-   * visible operation, and what nobody can notice. Entering a section may move later and leaving
-   * one earlier past other tasks' steps without losing behaviour, since both only let a grace
-   * period end sooner; private memory and spawning commute with everything.
+   * visible operation, and what nobody can notice. Entering a section may move later, past other
+   * tasks' steps, and leaving one or spawning a task may move earlier, without losing behaviour:
+   * it only lets a grace period end, or a task start, sooner. Private memory commutes with all.
    */
   #advance(task: TaskRec, from: Node, choice: number, localOnly: boolean): void {
     let node = from;
@@ -380,6 +388,9 @@ export class Machine {
       if (done > 0 || localOnly) {
         if (this.#isPrefix(task, node, op)) {
           if (visible || !this.#ready(task, node, op)) break;
+        } else if (onlyMovesEarlier(op.kind)) {
+          if (this.#probing) break;
+          visible = true;
         } else if (!this.#isLocal(task, op)) {
           if (visible || this.#probing || stepsAlone(op.kind)) break;
           visible = true;
@@ -404,9 +415,7 @@ export class Machine {
 
   #isLocal(task: TaskRec, op: AnyOp): boolean {
     switch (op.kind) {
-      case KIND.spawn:
       case KIND.fence:
-      case KIND.sectionExit:
         return true;
       case KIND.alloc:
         return (op.a as Slab).reuse === 'never' && !this.#mayFail(task);
@@ -457,19 +466,19 @@ export class Machine {
         return cell.value;
       case KIND.write:
         this.#touch(task, node, op, cell, ACCESS.write);
-        this.#store(task, cell, op.a);
+        this.#store(cell, op.a);
         return undefined;
       case KIND.xchg: {
         this.#touch(task, node, op, cell, ACCESS.write);
         const old = cell.value;
-        this.#store(task, cell, op.a);
+        this.#store(cell, op.a);
         return old;
       }
       case KIND.cmpxchg: {
         const old = cell.value;
         const swap = old === op.a;
         this.#touch(task, node, op, cell, swap ? ACCESS.write : ACCESS.read);
-        if (swap) this.#store(task, cell, op.b);
+        if (swap) this.#store(cell, op.b);
         return old;
       }
       case KIND.add:
@@ -479,7 +488,6 @@ export class Machine {
         const old = cell.value as number;
         const operand = op.a as number;
         this.#store(
-          task,
           cell,
           op.kind === KIND.add ? old + operand : op.kind === KIND.or ? old | operand : old & operand,
         );
@@ -488,19 +496,19 @@ export class Machine {
       case KIND.lock:
         this.#touch(task, node, op, cell, ACCESS.write);
         this.#enterImplied(task, node);
-        this.#store(task, cell, (cell.value as number) | 1);
+        this.#store(cell, (cell.value as number) | 1);
         return undefined;
       case KIND.trylock: {
         const free = ((cell.value as number) & 1) === 0;
         this.#touch(task, node, op, cell, free ? ACCESS.write : ACCESS.read);
         if (!free) return false;
         this.#enterImplied(task, node);
-        this.#store(task, cell, (cell.value as number) | 1);
+        this.#store(cell, (cell.value as number) | 1);
         return true;
       }
       case KIND.unlock:
         this.#touch(task, node, op, cell, ACCESS.write);
-        this.#store(task, cell, (cell.value as number) & ~1);
+        this.#store(cell, (cell.value as number) & ~1);
         for (const section of this.#sections) {
           if (section.impliedBySpinlock && node.context.locks > 0 && this.#grower.leaves(node, section)) {
             this.#leave(task, section);
@@ -509,7 +517,7 @@ export class Machine {
         return undefined;
       case KIND.listAdd: {
         this.#touch(task, node, op, cell, ACCESS.write);
-        this.#store(task, cell, this.values.list([op.a, ...listOf(cell.value)]));
+        this.#store(cell, this.values.list([op.a, ...listOf(cell.value)]));
         return undefined;
       }
       case KIND.listDel: {
@@ -518,7 +526,7 @@ export class Machine {
         if (!items.includes(op.a)) {
           this.#find(task, node, 'WARN', 'list_del corruption in %f', `${String(op.a)} is not on ${cell.toString()}`);
         }
-        this.#store(task, cell, this.values.list(items.filter((item) => item !== op.a)));
+        this.#store(cell, this.values.list(items.filter((item) => item !== op.a)));
         return undefined;
       }
       case KIND.atomic:
@@ -620,7 +628,7 @@ export class Machine {
     }
   }
 
-  #store(task: TaskRec, cell: Cell, value: unknown): void {
+  #store(cell: Cell, value: unknown): void {
     if (cell.struct.owner.value === null) this.#publish(value);
     this.#set(cell, value);
     if (cell.watched) this.#watchedWritten = true;
@@ -645,7 +653,7 @@ export class Machine {
       if (!step.writes.includes(cell as Cell)) {
         throw new MisuseError(`atomic step '${step.label}' writes ${cell.toString()}: list it in writes`);
       }
-      this.#store(task, cell as Cell, value);
+      this.#store(cell as Cell, value);
     });
   }
 
@@ -676,8 +684,8 @@ export class Machine {
       if (other === task) continue;
       const entered = other.entered[section.index]!;
       this.#access(entered as Cell, ACCESS.sees);
-      // Who has left again needs no waiting for; naming only who is inside keeps states equal.
-      if (entered.value > other.left[section.index]!.value) inside.push(other.index, entered.value);
+      const left = this.#commutingSnapshots ? 0 : other.left[section.index]!.value;
+      if (entered.value > left) inside.push(other.index, entered.value);
     }
     return this.values.list(inside);
   }
@@ -724,7 +732,8 @@ export class Machine {
       });
     }
     this.#set(object.life as Cell, LIFE.live);
-    this.#set(object.owner as Cell, task);
+    // Stale pointers to a recycled object may still be about, so it is shared from the start.
+    this.#set(object.owner as Cell, slot >= 0 ? null : task);
     this.#set(this.#counts.objects as Cell, this.allocated.length + 1);
     this.allocated.push(object);
     return object;
@@ -805,6 +814,11 @@ class Counts extends Struct {
 
 function listOf(value: unknown): readonly unknown[] {
   return value instanceof List ? (value.items as readonly unknown[]) : [];
+}
+
+/** Operations that let others do more, and so may be done as early as their task gets there. */
+function onlyMovesEarlier(kind: number): boolean {
+  return kind === KIND.spawn || kind === KIND.sectionExit;
 }
 
 /** Operations that may have to wait, or have several outcomes: never joined to what came before. */

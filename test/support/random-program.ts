@@ -67,10 +67,16 @@ class Thing extends Struct {
   }
 }
 
-const OPS: readonly Instruction['op'][] = [
-  'load', 'plainLoad', 'add', 'awaitNonZero', 'retry', 'store', 'plainStore', 'xchg', 'cas',
-  'lock', 'unlock', 'tryIncrement', 'rcuEnter', 'rcuExit', 'sleep', 'choose',
-  'deref', 'replace', 'take', 'fork',
+/** Operations that have something to say to each other. */
+const THEMES: readonly (readonly Instruction['op'][])[] = [
+  ['load', 'store', 'add', 'cas', 'xchg'],
+  ['plainLoad', 'plainStore', 'load', 'lock'],
+  ['lock', 'tryIncrement', 'add', 'load'],
+  ['awaitNonZero', 'store', 'cas', 'retry'],
+  ['rcuEnter', 'deref', 'replace', 'take'],
+  ['rcuEnter', 'replace', 'replace', 'lock'],
+  ['fork', 'load', 'add', 'choose'],
+  ['retry', 'store', 'store', 'fork', 'sleep'],
 ];
 
 /** A recipe from a seed: `size` instructions over two or three tasks. */
@@ -78,8 +84,7 @@ export function randomRecipe(seed: number, size: number): Recipe {
   const prng = new Prng(seed);
   const taskCount = 2 + prng.below(2);
   const tasks: Instruction[][] = Array.from({ length: taskCount }, () => []);
-  // Each program draws from a few operations only, so that they meet often.
-  const palette = Array.from({ length: 4 }, () => OPS[prng.below(OPS.length)]!);
+  const palette = THEMES[prng.below(THEMES.length)]!;
   for (let i = 0; i < size; i += 1) {
     tasks[prng.below(taskCount)]!.push(...instruction(prng, palette[prng.below(palette.length)]!));
   }

@@ -1,0 +1,91 @@
+/**
+ * lockref with its fast path: exchange the whole word while the lock half says unlocked.
+ *
+ * Invariant: the exchange never succeeds against a held lock, so whoever holds the lock sees the
+ * count stand still. Mirrors lib/lockref.c with USE_CMPXCHG_LOCKREF.
+ */
+
+import { branch, cmpxchg, cover, might_lock, READ_ONCE, type Branch, type Task } from '../machine/index.js';
+import { change_locked, mark_dead_locked, put_or_keep_lock } from './locked.js';
+import {
+  CMPXCHG_BUDGET,
+  count_of,
+  is_locked,
+  with_count,
+  type Lockref,
+  type LockrefOps,
+} from './lockref.js';
+
+const WAITED = branch('lockref', 'finds the lock held and waits for it');
+const CONTENDED = branch('lockref', 'loses the compare-exchange and tries again');
+const IS_DEAD = branch('lockref_get_not_dead', 'finds the count dead');
+const REVIVED = branch('lockref_get_not_dead', 'revives a count of zero');
+
+/** Branches of this file, for coverage reports. */
+export const LOCKREF_BRANCHES: readonly Branch[] = [WAITED, CONTENDED, IS_DEAD, REVIVED];
+
+/**
+ * Change the count without the lock. Neither acquire nor release: the count orders nothing.
+ * @param least smallest count that may be changed
+ * @returns the old count; `refused` if it was below `least`; `locked` to go and take the lock
+ */
+function* cmpxchg_loop(
+  lockref: Lockref,
+  change: number,
+  least: number,
+): Task<number | 'refused' | 'locked'> {
+  let word = yield* READ_ONCE(lockref);
+  for (let budget = CMPXCHG_BUDGET; !is_locked(word); ) {
+    const count = count_of(word);
+    if (count < least) return 'refused';
+    const found = yield* cmpxchg(lockref, word, with_count(word, count + change), 'relaxed');
+    if (found === word) return count;
+    yield* cover(CONTENDED);
+    word = found;
+    budget -= 1;
+    if (budget === 0) break;
+  }
+  yield* cover(WAITED);
+  return 'locked';
+}
+
+function* change(lockref: Lockref, amount: number, least: number): Task<boolean> {
+  // The lock may be taken, so its place in the lock order counts even when it is not.
+  yield* might_lock(lockref);
+  const old = yield* cmpxchg_loop(lockref, amount, least);
+  if (old === 'locked') return yield* change_locked(lockref, amount, least);
+  return old !== 'refused';
+}
+
+/** lockref as on x86-64 or arm64 without lock debugging. Source: lib/lockref.c. */
+export const cmpxchg_ops: LockrefOps = {
+  *lockref_get(lockref) {
+    yield* change(lockref, 1, Number.NEGATIVE_INFINITY);
+  },
+  *lockref_get_not_zero(lockref) {
+    return yield* change(lockref, 1, 1);
+  },
+  *lockref_get_not_dead(lockref) {
+    yield* might_lock(lockref);
+    const old = yield* cmpxchg_loop(lockref, 1, 0);
+    const got = old === 'locked' ? yield* change_locked(lockref, 1, 0) : old !== 'refused';
+    if (!got) yield* cover(IS_DEAD);
+    if (old === 0) yield* cover(REVIVED);
+    return got;
+  },
+  *lockref_put_return(lockref) {
+    const old = yield* cmpxchg_loop(lockref, -1, 1);
+    return typeof old === 'number' ? old - 1 : -1;
+  },
+  *lockref_put_not_zero(lockref) {
+    return yield* change(lockref, -1, 2);
+  },
+  *lockref_put_or_lock(lockref) {
+    const old = yield* cmpxchg_loop(lockref, -1, 2);
+    if (typeof old === 'number') return true;
+    return yield* put_or_keep_lock(lockref);
+  },
+  *lockref_mark_dead(lockref) {
+    return yield* mark_dead_locked(lockref);
+  },
+};

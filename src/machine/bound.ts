@@ -1,0 +1,16 @@
+/**
+ * Kernel functions take the kernel they belong to as their first parameter, which stands for what
+ * in C is global. Calls go through it, so that any function can be replaced by name.
+ */
+
+import type { Task } from './op.js';
+
+/** A kernel function whose first parameter is the kernel. */
+export type KernelFunction = (k: never, ...args: never[]) => Task<unknown>;
+
+/** The functions of a table as a kernel offers them: without the first parameter. */
+export type Bound<M> = {
+  readonly [K in keyof M]: M[K] extends (k: never, ...args: infer A) => infer R
+    ? (...args: A) => R
+    : never;
+};

@@ -1,0 +1,2 @@
+/** RCU for the miniature kernel. */
+export * from './rcu.js';

@@ -1,0 +1,88 @@
+/**
+ * Holding a stashed dentry open, as a file descriptor does.
+ *
+ * Invariant: between open and close there is always a scheduling point, since a real process does
+ * something with its descriptor. `hold` and `release` are bookkeeping for the invariants, one step
+ * each, which look at all that the invariants look at.
+ */
+
+import {
+  atomic_step,
+  E,
+  ERR_PTR,
+  IS_ERR,
+  READ_ONCE,
+  type Cell,
+  type ErrPtr,
+  type Task,
+} from '../machine/index.js';
+import type { Dentry } from '../dcache/index.js';
+import type { VfsKernel } from './kernel.js';
+import type { StashedObject } from './stashed.js';
+import type { SuperBlock } from './super.js';
+
+/**
+ * Open the file of an object. May sleep.
+ * @returns the dentry, held open, or an error pointer: -ESRCH if the object is gone
+ */
+export function* open_stashed(
+  k: VfsKernel,
+  sb: SuperBlock,
+  data: StashedObject,
+): Task<Dentry | ErrPtr> {
+  const dentry = yield* k.get_stashed_path(sb, data);
+  if (!IS_ERR(dentry)) yield* k.hold(data, dentry);
+  return dentry;
+}
+
+/** What the filesystem's open does: a reference on the object, then its dentry. */
+export function* get_stashed_path(
+  k: VfsKernel,
+  sb: SuperBlock,
+  data: StashedObject,
+): Task<Dentry | ErrPtr> {
+  if (!(yield* k.get_data(data))) return ERR_PTR(-E.ESRCH);
+  return yield* k.path_from_stashed(data.stashed, sb, data);
+}
+
+/** Close what {@link open_stashed} returned. May sleep. */
+export function* close_stashed(k: VfsKernel, data: StashedObject, dentry: Dentry): Task<void> {
+  yield* k.release(data, dentry);
+  yield* k.dput(dentry);
+}
+
+function watchedBy(data: StashedObject, dentry: Dentry): Cell[] {
+  return [dentry.d_lockref, dentry.d_inode, data.stashed] as Cell[];
+}
+
+/** The descriptor is there. */
+export function* hold(k: VfsKernel, data: StashedObject, dentry: Dentry): Task<void> {
+  const { open } = data.handles;
+  yield* atomic_step({
+    label: 'hold',
+    reads: watchedBy(data, dentry),
+    writes: [open] as Cell[],
+    run: (set) => set(open, k.list([...(open.value ?? []), dentry])),
+  });
+}
+
+/** The descriptor is gone; its reference on the dentry is not, yet. */
+export function* release(k: VfsKernel, data: StashedObject, dentry: Dentry): Task<void> {
+  const { open } = data.handles;
+  yield* atomic_step({
+    label: 'release',
+    reads: watchedBy(data, dentry),
+    writes: [open] as Cell[],
+    run: (set) => {
+      const rest = [...(open.value ?? [])];
+      rest.splice(rest.indexOf(dentry), 1);
+      set(open, k.list(rest));
+    },
+  });
+}
+
+/** An object's number. */
+export function* ino_of(_k: VfsKernel, data: StashedObject): Task<number> {
+  return yield* READ_ONCE(data.ino);
+}
+

@@ -1,0 +1,165 @@
+/**
+ * One kernel: a machine, its caches and filesystems, and every kernel function by name.
+ *
+ * Functions call each other through the kernel, so a variant or a patch replaces one by its name
+ * and everybody calls the new one. Invariant: two kernels share nothing.
+ */
+
+import {
+  MisuseError,
+  Slab,
+  type Bound,
+  type KernelFunction,
+  type List,
+  type Machine,
+  type ReusePolicy,
+  type Struct,
+} from '../machine/index.js';
+import {
+  dcache_functions,
+  dcache_functions_v6_9,
+  Dentry,
+  type DcacheKernel,
+  type DentryOperations,
+  type DentrySuper,
+} from '../dcache/index.js';
+import { lockref_ops, type LockrefModel } from '../lockref/index.js';
+import { rcu_functions, rcu_section } from '../rcu/index.js';
+import { vfs_functions } from './functions.js';
+import { Ida, InoCounter } from './ino.js';
+import { Inode } from './inode.js';
+import { nsfs_sops, nsfs_stashed_ops } from './nsfs.js';
+import { pidfs_sops, pidfs_stashed_ops, stashed_dentry_operations } from './pidfs.js';
+import { NsCommon, Pid, type Handles } from './stashed.js';
+import { SuperBlock } from './super.js';
+
+/** Which kernel's steps the dcache takes where versions differ. */
+export type Version = 'v6.9' | 'v7.3';
+
+export interface KernelOptions {
+  readonly lockref?: LockrefModel;
+  readonly version?: Version;
+  /** What the slabs of dentries and inodes do with freed objects. */
+  readonly reuse?: ReusePolicy;
+  /** Functions that replace the kernel's own of the same name. */
+  readonly functions?: Readonly<Record<string, KernelFunction>>;
+  /** What stashed dentries hook, and the flags they start with. */
+  readonly d_op?: DentryOperations;
+  readonly d_flags?: number;
+  /** Called for every object a slab makes. */
+  readonly onCreate?: (object: Struct) => void;
+}
+
+/** A kernel as kernel code sees it. */
+export type VfsKernel = DcacheKernel &
+  Omit<Bound<typeof vfs_functions>, 'iput'> & {
+    readonly machine: Machine;
+    readonly inode_cache: Slab<Inode, [SuperBlock]>;
+    readonly pid_cache: Slab<Pid, [Handles]>;
+    readonly ns_cache: Slab<NsCommon, [Handles]>;
+    readonly pidfs_ino: InoCounter;
+    readonly ns_ida: Ida;
+    readonly pidfs: SuperBlock;
+    readonly nsfs: SuperBlock;
+    /** The machine's list with these items. */
+    list<T>(items: readonly T[]): List<T>;
+  };
+
+/** First number of pidfs is one more than the reserved process numbers. */
+const RESERVED_PIDS = 300;
+/** PROC_DYNAMIC_FIRST: where numbers of namespaces begin. */
+const PROC_DYNAMIC_FIRST = 0xf0000000;
+
+/** Build a kernel on a fresh machine, before it has tasks. */
+export function create_kernel(machine: Machine, options: KernelOptions = {}): VfsKernel {
+  const reuse = options.reuse ?? 'never';
+  const created = <S extends Struct>(object: S): S => {
+    options.onCreate?.(object);
+    return object;
+  };
+  const d_op = options.d_op ?? stashed_dentry_operations;
+  const d_flags = options.d_flags ?? 0;
+  const state = {
+    machine,
+    rcu: rcu_section(machine),
+    dentry_cache: machine.global(
+      new Slab('dentry', (sb: DentrySuper, name: string) => created(new Dentry(sb, name)), reuse),
+    ),
+    inode_cache: machine.global(
+      new Slab('inode', (sb: SuperBlock) => created(new Inode(sb)), reuse),
+    ),
+    pid_cache: machine.global(new Slab('pid', (handles: Handles) => created(new Pid(handles)))),
+    ns_cache: machine.global(new Slab('ns', (handles: Handles) => created(new NsCommon(handles)))),
+    pidfs_ino: machine.global(new InoCounter(RESERVED_PIDS), 'pidfs_ino'),
+    ns_ida: machine.global(new Ida(PROC_DYNAMIC_FIRST), 'proc_inum_ida'),
+    pidfs: machine.global(
+      new SuperBlock('pidfs', pidfs_sops, d_op, d_flags, pidfs_stashed_ops as never),
+    ),
+    nsfs: machine.global(
+      new SuperBlock('nsfs', nsfs_sops, d_op, d_flags, nsfs_stashed_ops as never),
+    ),
+    list: <T>(items: readonly T[]): List<T> => machine.values.list(items),
+  };
+  const functions: Record<string, KernelFunction> = {
+    ...lockref_functions(options.lockref ?? 'faithful'),
+    ...(rcu_functions as unknown as Record<string, KernelFunction>),
+    ...dcache_functions,
+    ...((options.version ?? 'v7.3') === 'v6.9' ? dcache_functions_v6_9 : {}),
+    ...vfs_functions,
+  };
+  for (const [name, replacement] of Object.entries(options.functions ?? {})) {
+    if (!(name in functions)) throw unknownFunction(name, Object.keys(functions));
+    functions[name] = replacement;
+  }
+  const kernel = { ...state } as unknown as VfsKernel;
+  for (const [name, body] of Object.entries(functions)) {
+    const bound = (...args: unknown[]): unknown => body(kernel as never, ...(args as never[]));
+    Object.defineProperty(kernel, name, { value: bound, enumerable: true });
+  }
+  return kernel;
+}
+
+/** The names of all kernel functions: what a patch can replace. */
+export function kernel_function_names(): string[] {
+  return [
+    ...Object.keys(lockref_ops('faithful')),
+    ...Object.keys(rcu_functions),
+    ...Object.keys(dcache_functions),
+    ...Object.keys(vfs_functions),
+  ].sort();
+}
+
+/** lockref needs no kernel; a parameter in front makes its functions replaceable like the others. */
+function lockref_functions(model: LockrefModel): Record<string, KernelFunction> {
+  return Object.fromEntries(
+    Object.entries(lockref_ops(model)).map(([name, body]) => [
+      name,
+      (_k: never, ...args: never[]) => (body as KernelFunction)(...(args as [never])),
+    ]),
+  );
+}
+
+function unknownFunction(name: string, known: readonly string[]): MisuseError {
+  const near = nearest(name, known);
+  return new MisuseError(`there is no kernel function '${name}'; the nearest are ${near.join(', ')}`);
+}
+
+/** The three names most like `name`. */
+export function nearest(name: string, known: readonly string[]): string[] {
+  const scored = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
+  scored.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
+  return scored.slice(0, 3).map(({ candidate }) => candidate);
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const substitute = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitute, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

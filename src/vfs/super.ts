@@ -1,0 +1,45 @@
+/**
+ * Super blocks: one mounted filesystem, with the tables of what it does.
+ *
+ * Nothing here ever changes after the mount, so reading it is not a memory access; the lists that
+ * do change are cells. Mirrors include/linux/fs.h.
+ */
+
+import { Struct, type Cell, type List, type Task } from '../machine/index.js';
+import type { Dentry, DentryOperations, DentrySuper } from '../dcache/index.js';
+import type { Inode } from './inode.js';
+import type { StashedObject, StashedOperations } from './stashed.js';
+
+/** What a filesystem hooks into an inode's life. */
+export interface SuperOperations {
+  /** The inode is I_FREEING and unreachable; must call clear_inode. May sleep. */
+  readonly evict_inode: (k: never, inode: Inode) => Task<void>;
+}
+
+export class SuperBlock extends Struct implements DentrySuper {
+  readonly s_type: string;
+  readonly s_op: SuperOperations;
+  readonly s_d_op: DentryOperations;
+  readonly s_d_flags: number;
+  readonly s_fs_info: StashedOperations<StashedObject>;
+  readonly s_dentry_lru: Cell<List<Dentry> | null> = this.cell<List<Dentry> | null>(
+    's_dentry_lru',
+    null,
+  );
+
+  constructor(
+    type: string,
+    s_op: SuperOperations,
+    s_d_op: DentryOperations,
+    s_d_flags: number,
+    s_fs_info: StashedOperations<StashedObject>,
+  ) {
+    super('super_block');
+    this.label = type;
+    this.s_type = type;
+    this.s_op = s_op;
+    this.s_d_op = s_d_op;
+    this.s_d_flags = s_d_flags;
+    this.s_fs_info = s_fs_info;
+  }
+}
