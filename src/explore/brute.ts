@@ -66,7 +66,7 @@ export function brute(program: Program, options: BruteOptions = {}): BruteResult
         for (const task of machine.tasks) {
           if (!machine.enabled(task)) continue;
           for (let choice = 0; choice < machine.choices(task); choice += 1) {
-            open.push({ task: task.index, choice });
+            open.push({ task: task.key, choice });
           }
         }
         if (open.length === 0) break;
@@ -75,7 +75,7 @@ export function brute(program: Program, options: BruteOptions = {}): BruteResult
       const level = path[depth]!;
       const decision = level.options[level.at]!;
       machine.step(
-        machine.tasks.find((task) => task.index === decision.task)!,
+        machine.tasks.find((task) => task.key === decision.task)!,
         decision.choice,
       );
       schedule.push(decision);

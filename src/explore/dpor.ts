@@ -220,7 +220,7 @@ export function exploreDpor(
     const key = `${a.task.index}:${a.node}|${b.task.index}:${b.node}`;
     if (confirmed.has(key)) return;
     confirmed.add(key);
-    const decision = (event: Event): Decision => ({ task: event.task.index, choice: event.choice });
+    const decision = (event: Event): Decision => ({ task: event.task.key, choice: event.choice });
     const schedule = [
       ...log.events.slice(0, first).map(decision),
       ...log
@@ -242,7 +242,7 @@ export function exploreDpor(
     limits.bugs += book.add(machine.findings, () =>
       log.events
         .slice(0, steps)
-        .map((event) => ({ task: event.task.index, choice: event.choice })),
+        .map((event) => ({ task: event.task.key, choice: event.choice })),
     );
     if (!options.keepGoing && book.grave) limits.stopped ??= 'a bug was found';
   }

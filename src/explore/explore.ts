@@ -21,7 +21,7 @@ const PCT_DEPTH = 3;
 
 /** Explore the interleavings of `program`. Deterministic but for budgets in seconds. */
 export function explore(program: Program, options: ExploreOptions = {}): ExploreResult {
-  const engine: Engine = options.engine === undefined || options.engine === 'auto' ? 'states' : options.engine;
+  const engine: Engine = options.engine === undefined || options.engine === 'auto' ? 'dpor' : options.engine;
   const built = program.build({ ...options.machine, commutingSnapshots: engine === 'dpor' });
   const limits = new Limits(options);
   const book = new BugBook(built.machine);
@@ -34,7 +34,7 @@ export function explore(program: Program, options: ExploreOptions = {}): Explore
   const taken = built.machine.branchesTaken;
   const isTaken = (branch: Branch): boolean => taken.has(branch);
   return {
-    verdict: verdictOf(bugs.length > 0, complete, executions),
+    verdict: verdictOf(bugs.length > 0, complete, executions > 1 || sequential(built)),
     engine,
     complete,
     reason: complete ? null : (stopped ?? 'schedules were sampled'),
@@ -101,8 +101,13 @@ function minimise(program: Program, book: BugBook, options: ExploreOptions): voi
   }
 }
 
-function verdictOf(violated: boolean, complete: boolean, executions: number): Verdict {
+/** One task alone has one interleaving, and that is all there is to explore. */
+function sequential({ machine }: Built): boolean {
+  return machine.tasks.filter((task) => !task.actor).length === 1;
+}
+
+function verdictOf(violated: boolean, complete: boolean, concurrent: boolean): Verdict {
   if (violated) return 'VIOLATED';
   if (!complete) return 'INCOMPLETE';
-  return executions > 1 ? 'HOLDS' : 'VACUOUS';
+  return concurrent ? 'HOLDS' : 'VACUOUS';
 }

@@ -26,8 +26,8 @@ export interface Program {
 
 /** One scheduling decision: which task steps, and which outcome of a choice it gets. */
 export interface Decision {
-  /** The task's number in the machine. */
-  readonly task: number;
+  /** The task's key, which is the same on every machine. */
+  readonly task: string;
   /** 0 unless the step has several outcomes. */
   readonly choice: number;
 }

@@ -50,7 +50,7 @@ export function replay(
     }
   };
   for (const [i, decision] of schedule.entries()) {
-    const task = machine.tasks.find((t) => t.index === decision.task);
+    const task = machine.tasks.find((t) => t.key === decision.task);
     const reason =
       task === undefined
         ? `task ${decision.task} does not exist yet`

@@ -46,12 +46,11 @@ function isDead(task: TaskRec): boolean {
 
 /** Number of times the CPUs' task changed; actors of RCU run beside them and do not count. */
 export function switchesIn(machine: Machine, schedule: readonly Decision[]): number {
-  const actors = new Set(machine.tasks.filter((task) => task.actor).map((task) => task.index));
-  let last = -1;
+  let last = '';
   let switches = 0;
   for (const { task } of schedule) {
-    if (actors.has(task)) continue;
-    if (last !== -1 && task !== last) switches += 1;
+    if (machine.taskOf(task)?.actor === true) continue;
+    if (last !== '' && task !== last) switches += 1;
     last = task;
   }
   return switches;

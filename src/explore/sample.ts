@@ -50,7 +50,7 @@ export function exploreSamples(
       const task = pick(open, step);
       const choice = prng.below(machine.choices(task));
       machine.step(task, choice);
-      schedule.push({ task: task.index, choice });
+      schedule.push({ task: task.key, choice });
       limits.step(schedule.length);
       if (machine.findings.length > 0) note(schedule);
     }

@@ -125,7 +125,7 @@ export function exploreStates(
 
   function schedule(steps: number): Decision[] {
     return levels.slice(0, steps).map((level) => ({
-      task: level.tasks[level.at - 1]!.index,
+      task: level.tasks[level.at - 1]!.key,
       choice: level.choices[level.at - 1]!,
     }));
   }

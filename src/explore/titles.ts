@@ -22,7 +22,10 @@ export function framesOf(stack: string): Frame[] {
     const [, fn, file, line] = match as unknown as [string, string, string, string];
     if (fn.endsWith('.next') || /[\\/](machine|explore)[\\/]/.test(file)) continue;
     if (file.startsWith('node:') || file.includes('node_modules')) continue;
-    frames.push({ fn: fn.replace(/^.*\./, ''), file, line: Number(line) });
+    const name = fn.replace(/^.*\./, '');
+    // Upper case marks what is a macro in C: it has no frame there either.
+    if (name === name.toUpperCase()) continue;
+    frames.push({ fn: name, file, line: Number(line) });
   }
   return frames;
 }

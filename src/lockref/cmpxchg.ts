@@ -6,7 +6,7 @@
  */
 
 import { branch, cmpxchg, cover, might_lock, READ_ONCE, type Branch, type Task } from '../machine/index.js';
-import { change_locked, mark_dead_locked, put_or_keep_lock } from './locked.js';
+import { CHANGE_LOCKED, MARK_DEAD_LOCKED, PUT_OR_KEEP_LOCK } from './locked.js';
 import {
   CMPXCHG_BUDGET,
   count_of,
@@ -29,7 +29,7 @@ export const LOCKREF_BRANCHES: readonly Branch[] = [WAITED, CONTENDED, IS_DEAD, 
  * @param least smallest count that may be changed
  * @returns the old count; `refused` if it was below `least`; `locked` to go and take the lock
  */
-function* cmpxchg_loop(
+function* CMPXCHG_LOOP(
   lockref: Lockref,
   change: number,
   least: number,
@@ -49,43 +49,43 @@ function* cmpxchg_loop(
   return 'locked';
 }
 
-function* change(lockref: Lockref, amount: number, least: number): Task<boolean> {
+function* CHANGE(lockref: Lockref, amount: number, least: number): Task<boolean> {
   // The lock may be taken, so its place in the lock order counts even when it is not.
   yield* might_lock(lockref);
-  const old = yield* cmpxchg_loop(lockref, amount, least);
-  if (old === 'locked') return yield* change_locked(lockref, amount, least);
+  const old = yield* CMPXCHG_LOOP(lockref, amount, least);
+  if (old === 'locked') return yield* CHANGE_LOCKED(lockref, amount, least);
   return old !== 'refused';
 }
 
 /** lockref as on x86-64 or arm64 without lock debugging. Source: lib/lockref.c. */
 export const cmpxchg_ops: LockrefOps = {
   *lockref_get(lockref) {
-    yield* change(lockref, 1, Number.NEGATIVE_INFINITY);
+    yield* CHANGE(lockref, 1, Number.NEGATIVE_INFINITY);
   },
   *lockref_get_not_zero(lockref) {
-    return yield* change(lockref, 1, 1);
+    return yield* CHANGE(lockref, 1, 1);
   },
   *lockref_get_not_dead(lockref) {
     yield* might_lock(lockref);
-    const old = yield* cmpxchg_loop(lockref, 1, 0);
-    const got = old === 'locked' ? yield* change_locked(lockref, 1, 0) : old !== 'refused';
+    const old = yield* CMPXCHG_LOOP(lockref, 1, 0);
+    const got = old === 'locked' ? yield* CHANGE_LOCKED(lockref, 1, 0) : old !== 'refused';
     if (!got) yield* cover(IS_DEAD);
     if (old === 0) yield* cover(REVIVED);
     return got;
   },
   *lockref_put_return(lockref) {
-    const old = yield* cmpxchg_loop(lockref, -1, 1);
+    const old = yield* CMPXCHG_LOOP(lockref, -1, 1);
     return typeof old === 'number' ? old - 1 : -1;
   },
   *lockref_put_not_zero(lockref) {
-    return yield* change(lockref, -1, 2);
+    return yield* CHANGE(lockref, -1, 2);
   },
   *lockref_put_or_lock(lockref) {
-    const old = yield* cmpxchg_loop(lockref, -1, 2);
+    const old = yield* CMPXCHG_LOOP(lockref, -1, 2);
     if (typeof old === 'number') return true;
-    return yield* put_or_keep_lock(lockref);
+    return yield* PUT_OR_KEEP_LOCK(lockref);
   },
   *lockref_mark_dead(lockref) {
-    return yield* mark_dead_locked(lockref);
+    return yield* MARK_DEAD_LOCKED(lockref);
   },
 };

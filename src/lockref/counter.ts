@@ -7,7 +7,7 @@
  */
 
 import { branch, cmpxchg, cover, lockdep_assert_held, READ_ONCE, type Branch, type Task } from '../machine/index.js';
-import { put_or_keep_lock } from './locked.js';
+import { PUT_OR_KEEP_LOCK } from './locked.js';
 import { count_of, LOCKREF_DEAD, with_count, type Lockref, type LockrefOps } from './lockref.js';
 
 const IS_DEAD = branch('lockref_get_not_dead', 'finds the count dead');
@@ -17,7 +17,7 @@ const REVIVED = branch('lockref_get_not_dead', 'revives a count of zero');
 export const COUNTER_BRANCHES: readonly Branch[] = [IS_DEAD, REVIVED];
 
 /** @returns the old count, or null if it was below `least` */
-function* change(lockref: Lockref, amount: number, least: number): Task<number | null> {
+function* CHANGE(lockref: Lockref, amount: number, least: number): Task<number | null> {
   let word = yield* READ_ONCE(lockref);
   for (;;) {
     const count = count_of(word);
@@ -31,27 +31,27 @@ function* change(lockref: Lockref, amount: number, least: number): Task<number |
 /** The counter-only model. */
 export const counter_ops: LockrefOps = {
   *lockref_get(lockref) {
-    yield* change(lockref, 1, Number.NEGATIVE_INFINITY);
+    yield* CHANGE(lockref, 1, Number.NEGATIVE_INFINITY);
   },
   *lockref_get_not_zero(lockref) {
-    return (yield* change(lockref, 1, 1)) !== null;
+    return (yield* CHANGE(lockref, 1, 1)) !== null;
   },
   *lockref_get_not_dead(lockref) {
-    const old = yield* change(lockref, 1, 0);
+    const old = yield* CHANGE(lockref, 1, 0);
     if (old === null) yield* cover(IS_DEAD);
     if (old === 0) yield* cover(REVIVED);
     return old !== null;
   },
   *lockref_put_return(lockref) {
-    const old = yield* change(lockref, -1, 1);
+    const old = yield* CHANGE(lockref, -1, 1);
     return old === null ? -1 : old - 1;
   },
   *lockref_put_not_zero(lockref) {
-    return (yield* change(lockref, -1, 2)) !== null;
+    return (yield* CHANGE(lockref, -1, 2)) !== null;
   },
   *lockref_put_or_lock(lockref) {
-    if ((yield* change(lockref, -1, 2)) !== null) return true;
-    return yield* put_or_keep_lock(lockref);
+    if ((yield* CHANGE(lockref, -1, 2)) !== null) return true;
+    return yield* PUT_OR_KEEP_LOCK(lockref);
   },
   *lockref_mark_dead(lockref) {
     yield* lockdep_assert_held(lockref);

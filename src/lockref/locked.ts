@@ -17,7 +17,7 @@ import { count_of, LOCKREF_DEAD, with_count, type Lockref, type LockrefOps } fro
  * Add `change` to the count if the count is at least `least`.
  * @returns whether it did; the lock is not held afterwards
  */
-export function* change_locked(lockref: Lockref, change: number, least: number): Task<boolean> {
+export function* CHANGE_LOCKED(lockref: Lockref, change: number, least: number): Task<boolean> {
   yield* spin_lock(lockref);
   const word = yield* READ_ONCE(lockref);
   const may = count_of(word) >= least;
@@ -28,7 +28,7 @@ export function* change_locked(lockref: Lockref, change: number, least: number):
 }
 
 /** Drop a reference that is not the last, or keep the lock. */
-export function* put_or_keep_lock(lockref: Lockref): Task<boolean> {
+export function* PUT_OR_KEEP_LOCK(lockref: Lockref): Task<boolean> {
   yield* spin_lock(lockref);
   const word = yield* READ_ONCE(lockref);
   if (count_of(word) <= 1) return false;
@@ -38,7 +38,7 @@ export function* put_or_keep_lock(lockref: Lockref): Task<boolean> {
 }
 
 /** Store the dead mark; the lock keeps every other change of the word away. */
-export function* mark_dead_locked(lockref: Lockref): Task<boolean> {
+export function* MARK_DEAD_LOCKED(lockref: Lockref): Task<boolean> {
   yield* lockdep_assert_held(lockref);
   yield* WRITE_ONCE(lockref, with_count(1, LOCKREF_DEAD));
   return true;
@@ -47,25 +47,25 @@ export function* mark_dead_locked(lockref: Lockref): Task<boolean> {
 /** The configuration in which every operation takes the lock. Source: lib/lockref.c. */
 export const locked_ops: LockrefOps = {
   *lockref_get(lockref) {
-    yield* change_locked(lockref, 1, Number.NEGATIVE_INFINITY);
+    yield* CHANGE_LOCKED(lockref, 1, Number.NEGATIVE_INFINITY);
   },
   *lockref_get_not_zero(lockref) {
-    return yield* change_locked(lockref, 1, 1);
+    return yield* CHANGE_LOCKED(lockref, 1, 1);
   },
   *lockref_get_not_dead(lockref) {
-    return yield* change_locked(lockref, 1, 0);
+    return yield* CHANGE_LOCKED(lockref, 1, 0);
   },
   *lockref_put_return() {
     // Without a fast path there is nothing that could be done without waiting.
     return -1;
   },
   *lockref_put_not_zero(lockref) {
-    return yield* change_locked(lockref, -1, 2);
+    return yield* CHANGE_LOCKED(lockref, -1, 2);
   },
   *lockref_put_or_lock(lockref) {
-    return yield* put_or_keep_lock(lockref);
+    return yield* PUT_OR_KEEP_LOCK(lockref);
   },
   *lockref_mark_dead(lockref) {
-    return yield* mark_dead_locked(lockref);
+    return yield* MARK_DEAD_LOCKED(lockref);
   },
 };

@@ -157,6 +157,16 @@ export class Machine {
     return this.#allRecs.length;
   }
 
+  /** The task with this key, if any run has spawned it. */
+  taskOf(key: string): TaskRec | undefined {
+    return this.#allRecs.find((task) => task.key === key);
+  }
+
+  /** The task with this number, spawned in this run or in another. */
+  taskAt(index: number): TaskRec {
+    return this.#allRecs[index]!;
+  }
+
   /** Nodes of all tasks' trees: what the exploration remembers. */
   get nodeCount(): number {
     return this.#grower.nodes;
@@ -174,7 +184,7 @@ export class Machine {
 
   /** Run set-up code alone, to its end, before anything is explored. Answers what it returns. */
   boot<T>(body: () => Task<T>): T {
-    const task = this.#newTask({ name: 'init' }, null);
+    const task = this.#newTask('init', { name: 'init' }, null);
     this.#booting = true;
     this.#start(task, body as Body, this.values.empty);
     const schedule = (): TaskRec | undefined => this.tasks.find((t) => this.enabled(t));
@@ -195,15 +205,16 @@ export class Machine {
 
   /** Add a task of the scenario. */
   addTask(options: SpawnOptions, body: () => Task<unknown>): TaskRec {
-    const task = this.#newTask(options, null);
+    const task = this.#newTask(String(this.tasks.length), options, null);
     this.#start(task, body as Body, this.values.empty);
     this.#undoLength = 0;
     return task;
   }
 
-  #newTask(options: SpawnOptions, parent: TaskRec | null): TaskRec {
+  #newTask(key: string, options: SpawnOptions, parent: TaskRec | null): TaskRec {
     const task = new TaskRec(
       this.#allRecs.length,
+      key,
       options.name,
       options.actor ?? false,
       parent,
@@ -694,7 +705,9 @@ export class Machine {
     const { options, body } = op.a as { options: SpawnOptions; body: Body };
     const args = this.values.list(op.b as readonly unknown[]);
     this.#publish(args);
-    const child = task.spawnedAt(node.spawns, () => this.#newTask(options, task));
+    const child = task.spawnedAt(node.spawns, () =>
+      this.#newTask(`${task.key}.${node.spawns}`, options, task),
+    );
     this.#start(child, body, args);
     return child;
   }

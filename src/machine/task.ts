@@ -20,6 +20,8 @@ interface Instance {
 export class TaskRec extends Struct implements TaskHandle {
   readonly name: string;
   readonly index: number;
+  /** Name that is the same on every machine: `1`, or `1.0` for what task 1 spawned first. */
+  readonly key: string;
   readonly actor: boolean;
   readonly parent: TaskRec | null;
   /** Where the task stands; null before it was spawned. */
@@ -36,6 +38,7 @@ export class TaskRec extends Struct implements TaskHandle {
 
   constructor(
     index: number,
+    key: string,
     name: string,
     actor: boolean,
     parent: TaskRec | null,
@@ -43,6 +46,7 @@ export class TaskRec extends Struct implements TaskHandle {
   ) {
     super('task');
     this.index = index;
+    this.key = key;
     this.name = name;
     this.label = name;
     this.actor = actor;

@@ -9,6 +9,14 @@ import { NEWEST_VARIANT, VARIANTS } from './variants/index.js';
 
 export { STASH_INVARIANTS } from './invariants.js';
 export { programOf, type Call, type Scenario, type ScenarioOptions } from './scenario.js';
+export { record, type Recording } from './record.js';
+export {
+  decodeSchedule,
+  decodeToken,
+  encodeSchedule,
+  encodeToken,
+  type TokenContent,
+} from './token.js';
 export type { Variant } from './variant.js';
 export { NEWEST_VARIANT, VARIANTS };
 

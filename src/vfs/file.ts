@@ -8,8 +8,6 @@
 
 import {
   atomic_step,
-  E,
-  ERR_PTR,
   IS_ERR,
   READ_ONCE,
   type Cell,
@@ -23,7 +21,7 @@ import type { SuperBlock } from './super.js';
 
 /**
  * Open the file of an object. May sleep.
- * @returns the dentry, held open, or an error pointer: -ESRCH if the object is gone
+ * @returns the dentry, held open, or an error pointer
  */
 export function* open_stashed(
   k: VfsKernel,
@@ -41,7 +39,7 @@ export function* get_stashed_path(
   sb: SuperBlock,
   data: StashedObject,
 ): Task<Dentry | ErrPtr> {
-  if (!(yield* k.get_data(data))) return ERR_PTR(-E.ESRCH);
+  yield* k.get_data(data);
   return yield* k.path_from_stashed(data.stashed, sb, data);
 }
 

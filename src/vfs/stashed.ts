@@ -87,15 +87,11 @@ export function* alloc_ns(k: VfsKernel, handles: Handles): Task<NsCommon | null>
   return ns;
 }
 
-/** Add a reference unless the last one is gone. @returns whether it did */
-export function* get_data(_k: VfsKernel, data: StashedObject): Task<boolean> {
-  let count = yield* READ_ONCE(data.count);
-  while (count > 0) {
-    const found = yield* cmpxchg(data.count, count, count + 1, 'relaxed');
-    if (found === count) return true;
-    count = found;
+/** Add a reference; the caller knows that the object is alive. Source: include/linux/pid.h. */
+export function* get_data(_k: VfsKernel, data: StashedObject): Task<void> {
+  if ((yield* atomic_fetch_add(data.count, 1)) < 1) {
+    yield* WARN('refcount_t: addition on 0; use-after-free');
   }
-  return false;
 }
 
 /** Drop a reference on a pid; the last one frees it. Never sleeps. Source: kernel/pid.c. */

@@ -51,7 +51,7 @@ export function* get_stashed_path(
   data: StashedObject,
 ): Task<Dentry | ErrPtr> {
   for (;;) {
-    if (!(yield* k.get_data(data))) return ERR_PTR(-E.ESRCH);
+    yield* k.get_data(data);
     const dentry = yield* k.path_from_stashed(data.stashed, sb, data);
     if (!IS_ERR(dentry) || PTR_ERR(dentry) !== -E.EAGAIN) return dentry;
     yield* cover(COMES_AGAIN);

@@ -1,0 +1,41 @@
+/** `dlab demo`: a real bug, found, shown and proved absent in its fix, in a few seconds. */
+
+import { EXIT } from './exit.js';
+import { jobsOf, lookOf, type CheckFlags } from './options.js';
+import { reportOf } from './report.js';
+import { runInWorker } from './runner.js';
+
+const SCENARIO = 'stash/close-vs-open';
+
+const INTRODUCTION = `
+  A race in Linux 6.9 that was reported twice and never reproduced: CVE-2024-46801.
+
+  Every namespace has one dentry, remembered in the namespace's "stash" for the
+  next open. One task closes the last descriptor while another opens a new one.
+  Linux 6.9 loads the stashed pointer first and enters RCU only afterwards.
+`;
+
+const BETWEEN = `
+  The fix in 6.11 loads the pointer inside RCU. The same scenario, every
+  interleaving again:
+`;
+
+const AFTER = `  Try next:
+    dlab check stash/close-vs-open --variant seed     the loop as it was mailed
+    dlab check stash/close-vs-two-opens --with examples/my-stash.ts   your own
+    dlab matrix stash                                 history and mutations
+`;
+
+/** @returns 0 if the bug was found in v6.9 and v6.11 holds, else 1 */
+export async function demo(flags: CheckFlags): Promise<number> {
+  const look = lookOf(flags);
+  const [buggy, fixed] = ['v6.9', 'v6.11'].map((variant) => jobsOf([SCENARIO], { variant })[0]!);
+  console.log(INTRODUCTION);
+  const found = await runInWorker(buggy!);
+  if (found.interrupted) return EXIT.interrupted;
+  console.log(`${await reportOf(buggy!, found.result, look)}\n${BETWEEN}`);
+  const proved = await runInWorker(fixed!);
+  if (proved.interrupted) return EXIT.interrupted;
+  console.log(`${await reportOf(fixed!, proved.result, look)}\n\n${AFTER}`);
+  return found.result.verdict === 'VIOLATED' && proved.result.verdict === 'HOLDS' ? 0 : 1;
+}

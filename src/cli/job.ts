@@ -1,0 +1,59 @@
+/**
+ * One exploration as plain data, so that it can run in a worker thread, and how to run it.
+ *
+ * Exploring is synchronous and long; in a worker the main thread stays free for Ctrl-C and progress.
+ */
+
+import { explore, type ExploreResult, type Progress } from '../explore/index.js';
+import type { KernelFunction } from '../machine/index.js';
+import { findScenario, findVariant, programOf } from '../scenario/index.js';
+import type { LockrefModel } from '../lockref/index.js';
+import { loadPatch } from './patch.js';
+
+export interface Job {
+  readonly scenario: string;
+  readonly variant: string;
+  readonly lockref: LockrefModel;
+  readonly fs: 'nsfs' | 'pidfs';
+  readonly reuse: 'never' | 'lifo' | 'explore';
+  readonly failAlloc: boolean;
+  /** Path of a file whose exports replace kernel functions. */
+  readonly patch: string | null;
+  readonly engine: 'auto' | 'states' | 'dpor' | 'random' | 'pct';
+  readonly seed: number;
+  readonly keepGoing: boolean;
+  readonly seconds: number | null;
+  readonly executions: number | null;
+}
+
+/** The program of a job. */
+export async function programOfJob(job: Job): Promise<ReturnType<typeof programOf>> {
+  const functions: Readonly<Record<string, KernelFunction>> =
+    job.patch === null ? {} : await loadPatch(job.patch);
+  return programOf(findScenario(job.scenario), {
+    variant: findVariant(job.variant),
+    lockref: job.lockref,
+    fs: job.fs,
+    reuse: job.reuse,
+    failAlloc: job.failAlloc,
+    functions,
+  });
+}
+
+/** Explore. `onProgress` answers false to stop. */
+export async function runJob(
+  job: Job,
+  onProgress: (progress: Progress) => boolean,
+): Promise<ExploreResult> {
+  return explore(await programOfJob(job), {
+    engine: job.engine,
+    seed: job.seed,
+    keepGoing: job.keepGoing,
+    budget: {
+      ...(job.seconds === null ? {} : { seconds: job.seconds }),
+      ...(job.executions === null ? {} : { executions: job.executions }),
+    },
+    now: () => performance.now() / 1000,
+    onProgress,
+  });
+}

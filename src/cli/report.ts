@@ -1,0 +1,130 @@
+/** What `check`, `demo` and `show` print about one exploration. */
+
+import pc from 'picocolors';
+import type { Bug, ExploreResult, Verdict } from '../explore/index.js';
+import { encodeToken, findScenario, record, STASH_INVARIANTS } from '../scenario/index.js';
+import { ladder, PLAIN, type Palette } from '../trace/index.js';
+import { programOfJob, type Job } from './job.js';
+import { group } from './runner.js';
+
+export interface Look {
+  readonly width: number;
+  readonly ascii: boolean;
+  readonly colour: boolean;
+  readonly verbose: boolean;
+}
+
+/** Colour is a second signal only: every word says what its colour says. */
+export function paletteOf({ colour }: Look): Palette {
+  if (!colour) return PLAIN;
+  const colours = pc.createColors(true);
+  return { bad: colours.red, dim: colours.dim, name: colours.bold };
+}
+
+function verdictWord(verdict: Verdict, look: Look): string {
+  if (!look.colour) return verdict;
+  const colours = pc.createColors(true);
+  const paint = verdict === 'HOLDS' ? colours.green : verdict === 'VIOLATED' ? colours.red : colours.yellow;
+  return colours.bold(paint(verdict));
+}
+
+/** The replay token of a bug. */
+export function tokenOf(job: Job, bug: Bug): string {
+  return encodeToken({
+    scenario: job.scenario,
+    variant: job.variant,
+    lockref: job.lockref,
+    fs: job.fs,
+    reuse: job.reuse,
+    failAlloc: job.failAlloc,
+    patched: job.patch !== null,
+    schedule: bug.schedule,
+  });
+}
+
+/** How many of what, by engine. */
+export function countOf(result: ExploreResult): string {
+  switch (result.engine) {
+    case 'dpor': {
+      const blocked = result.blocked === 0 ? '' : `, ${group(result.blocked)} blocked`;
+      return `${group(result.executions)} interleavings up to equivalence${blocked}`;
+    }
+    case 'states':
+      return `${group(result.executions)} interleavings, ${group(result.states)} states`;
+    default:
+      return `${group(result.executions)} sampled executions`;
+  }
+}
+
+/** The whole report of one check, as text. */
+export async function reportOf(job: Job, result: ExploreResult, look: Look): Promise<string> {
+  const lines: string[] = [];
+  const what = `${job.scenario} @ ${job.variant}${job.patch === null ? '' : ` with ${job.patch}`}`;
+  lines.push(`  ${verdictWord(result.verdict, look)}  ${what}`);
+  const title = findScenario(job.scenario).title;
+  lines.push(`    ${title}`);
+  if (result.verdict === 'VIOLATED') {
+    const [first, ...others] = result.bugs as [Bug, ...Bug[]];
+    lines.push(`    ${first.title}`);
+    lines.push(
+      `    ${first.steps} steps, ${first.switches} ${first.switches === 1 ? 'switch' : 'switches'}` +
+        (first.minimal ? ': the fewest of all interleavings that fail so' : ', not proved to be the fewest'),
+    );
+    const { trace } = record(await programOfJob(job), first.schedule);
+    lines.push('', ladder(trace, { width: look.width, ascii: look.ascii, palette: paletteOf(look), verbose: look.verbose }));
+    if (others.length > 0) lines.push('', '  also found:', ...others.map((bug) => `    ${bug.title}`));
+    lines.push('', '  replay it:', `    dlab show ${tokenOf(job, first)}`);
+    return lines.join('\n');
+  }
+  lines.push(`    ${countOf(result)}, longest ${group(result.depth)} steps, ${result.seconds.toFixed(2)} s`);
+  lines.push(`    model: sequentially consistent, lockref ${job.lockref}, ${job.fs}, memory reuse ${job.reuse}, engine ${result.engine}`);
+  if (result.verdict === 'INCOMPLETE') {
+    lines.push(`    not a proof: ${result.reason}`);
+  } else {
+    lines.push(...wrapList('    checked: ', STASH_INVARIANTS, look.width));
+  }
+  if (result.neverTaken.length > 0) {
+    lines.push('    branches that no interleaving took:');
+    for (const { fn, what: branch } of result.neverTaken) lines.push(`      ${fn} ${branch}`);
+  }
+  return lines.join('\n');
+}
+
+function wrapList(head: string, items: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  let line = head;
+  for (const [i, item] of items.entries()) {
+    const text = i === items.length - 1 ? item : `${item}; `;
+    if (line.length + text.trimEnd().length > width) {
+      lines.push(line.trimEnd());
+      line = ' '.repeat(head.length);
+    }
+    line += text;
+  }
+  lines.push(line);
+  return lines;
+}
+
+/** One check as the JSON object that `--json` prints. */
+export function jsonOf(job: Job, result: ExploreResult): Record<string, unknown> {
+  const bug = result.bugs[0];
+  return {
+    scenario: job.scenario,
+    variant: job.variant,
+    lockref: job.lockref,
+    verdict: result.verdict,
+    engine: result.engine,
+    executions: result.executions,
+    blocked: result.blocked,
+    states: result.states,
+    depth: result.depth,
+    steps: bug?.steps ?? null,
+    switches: bug?.switches ?? null,
+    title: bug?.title ?? null,
+    token: bug === undefined ? null : tokenOf(job, bug),
+    titles: result.bugs.map(({ title }) => title),
+    neverTaken: result.neverTaken.map(({ fn, what }) => `${fn} ${what}`),
+    reason: result.reason,
+    seconds: Number(result.seconds.toFixed(3)),
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * Recording one interleaving: replays a schedule with an observer that writes everything down.
+ *
+ * Recording is slow and exploring is not: a run is recorded only when somebody wants to see it.
+ */
+
+import {
+  KIND,
+  Struct,
+  type AnyOp,
+  type Cell,
+  type Node,
+  type Observer,
+  type TaskRec,
+} from '../machine/index.js';
+import { Names } from './names.js';
+import type { Trace, TraceFrame, TraceOperation } from './schema.js';
+import { TRACE_SCHEMA_VERSION } from './schema.js';
+
+const OP_NAMES = Object.fromEntries(Object.entries(KIND).map(([name, kind]) => [kind, name]));
+
+/** What a replay tells the recorder; the explorer's replay() fits. */
+export interface Replayed {
+  readonly findings: readonly { readonly step: number; readonly title: string; readonly finding: { readonly detail: string } }[];
+  readonly diverged: { readonly step: number; readonly reason: string } | null;
+}
+
+type Draft = { -readonly [K in keyof TraceOperation]: TraceOperation[K] };
+
+export class Recorder implements Observer {
+  readonly names = new Names();
+  readonly #operations: Draft[] = [];
+  readonly #tasks: TaskRec[] = [];
+  readonly #writtenBy = new Map<Cell, number>();
+  readonly #freed: Record<string, number> = {};
+  readonly #framesAt: (node: Node) => readonly TraceFrame[];
+  readonly #rcu: number;
+  #step = 0;
+
+  /** @param framesAt the kernel functions of a task at a node, innermost first */
+  constructor(framesAt: (node: Node) => readonly TraceFrame[], rcuSection = 0) {
+    this.#framesAt = framesAt;
+    this.#rcu = rcuSection;
+  }
+
+  /** Call before each step. */
+  beforeStep(step: number): void {
+    this.#step = step;
+  }
+
+  operation(task: TaskRec, node: Node, op: AnyOp, result: unknown, after: Node): void {
+    const n = this.#operations.length + 1;
+    let index = this.#tasks.indexOf(task);
+    if (index < 0) index = this.#tasks.push(task) - 1;
+    const cell = op.cell as Cell | null;
+    const value = this.#found(op, result, cell);
+    const wrote = this.#stored(op, result, cell);
+    this.#operations.push({
+      n,
+      step: this.#step,
+      task: index,
+      stack: this.#framesAt(node),
+      op: OP_NAMES[op.kind] ?? 'unknown',
+      order: op.order,
+      object: cell === null ? null : this.names.of(cell.struct),
+      field: cell === null || op.kind === KIND.free ? null : cell.name,
+      value,
+      readsFrom: value === null || cell === null ? null : (this.#writtenBy.get(cell) ?? 0),
+      wrote,
+      visible: cell === null ? op.kind !== KIND.fence : cell.struct.owner.value !== task,
+      locksHeld: locksOf(node, this.names),
+      rcuDepth: after.context.depth[this.#rcu] ?? 0,
+      branches: (after.branches ?? []).map(({ fn, what }) => `${fn} ${what}`),
+      log: after.log ?? [],
+      findings: [],
+    });
+    if (cell !== null && wrote !== null) this.#writtenBy.set(cell, n);
+    if (op.kind === KIND.free && op.a instanceof Struct) this.#freed[this.names.of(op.a)] = n;
+  }
+
+  #found(op: AnyOp, result: unknown, cell: Cell | null): string | null {
+    switch (op.kind) {
+      case KIND.read:
+      case KIND.xchg:
+      case KIND.cmpxchg:
+      case KIND.add:
+      case KIND.or:
+      case KIND.and:
+      case KIND.await:
+        return this.names.value(result, cell);
+      case KIND.trylock:
+        return result === true ? 'free' : 'locked';
+      case KIND.alloc:
+      case KIND.spawn:
+        return result instanceof Struct ? this.names.of(result) : 'NULL';
+      case KIND.choose:
+        return String(result);
+      default:
+        return null;
+    }
+  }
+
+  #stored(op: AnyOp, result: unknown, cell: Cell | null): string | null {
+    switch (op.kind) {
+      case KIND.write:
+      case KIND.xchg:
+        return this.names.value(op.a, cell);
+      case KIND.cmpxchg:
+        return result === op.a ? this.names.value(op.b, cell) : null;
+      case KIND.add:
+        return this.names.value((result as number) + (op.a as number), cell);
+      case KIND.or:
+        return this.names.value((result as number) | (op.a as number), cell);
+      case KIND.and:
+        return this.names.value((result as number) & (op.a as number), cell);
+      case KIND.lock:
+        return 'locked';
+      case KIND.unlock:
+        return 'free';
+      case KIND.trylock:
+        return result === true ? 'locked' : null;
+      case KIND.listAdd:
+      case KIND.listDel:
+        return this.names.value(op.a, null);
+      case KIND.free:
+        return 'freed';
+      default:
+        return null;
+    }
+  }
+
+  /** The finished trace. */
+  trace(program: string, steps: number, switches: number, replayed: Replayed): Trace {
+    const findings = replayed.findings.map(({ step, title, finding }) => {
+      const inStep = this.#operations.filter((operation) => operation.step === step);
+      const at = inStep.find((operation) => operation.visible) ?? inStep.at(-1) ?? this.#operations.at(-1);
+      if (at !== undefined) at.findings = [...at.findings, title];
+      return { title, detail: finding.detail, operation: at?.n ?? 0 };
+    });
+    return {
+      schema: TRACE_SCHEMA_VERSION,
+      program,
+      tasks: this.#tasks.map(({ name, actor }) => ({ name, actor })),
+      operations: this.#operations,
+      findings,
+      freed: this.#freed,
+      steps,
+      switches,
+      diverged: replayed.diverged,
+    };
+  }
+}
+
+function locksOf(node: Node, names: Names): string[] {
+  const locks: string[] = [];
+  for (let held = node.context.held; held !== null; held = held.next) {
+    locks.push(`${names.of(held.cell.struct)}.${held.cell.lockClass ?? held.cell.name}`);
+  }
+  return locks;
+}
