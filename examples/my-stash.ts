@@ -6,14 +6,7 @@
  * Between "it is dead" and the store, somebody else may have put a live dentry there.
  */
 
-import {
-  cmpxchg,
-  WRITE_ONCE,
-  type Dentry,
-  type Stash,
-  type Task,
-  type VfsKernel,
-} from 'dentrylab';
+import { cmpxchg, WRITE_ONCE, type Dentry, type Stash, type Task, type VfsKernel } from 'dentrylab';
 
 export function* stash_dentry(k: VfsKernel, stashed: Stash, dentry: Dentry): Task<Dentry> {
   yield* k.rcu_read_lock();

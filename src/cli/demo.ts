@@ -29,13 +29,13 @@ const AFTER = `  Try next:
 /** @returns 0 if the bug was found in v6.9 and v6.11 holds, else 1 */
 export async function demo(flags: CheckFlags): Promise<number> {
   const look = lookOf(flags);
-  const [buggy, fixed] = ['v6.9', 'v6.11'].map((variant) => jobsOf([SCENARIO], { variant })[0]!);
+  const [buggy, fixed] = ['v6.9', 'v6.11'].map((variant) => jobsOf([SCENARIO], { variant })[0]);
   console.log(INTRODUCTION);
-  const found = await runInWorker(buggy!);
+  const found = await runInWorker(buggy);
   if (found.interrupted) return EXIT.interrupted;
-  console.log(`${await reportOf(buggy!, found.result, look)}\n${BETWEEN}`);
-  const proved = await runInWorker(fixed!);
+  console.log(`${await reportOf(buggy, found.result, look)}\n${BETWEEN}`);
+  const proved = await runInWorker(fixed);
   if (proved.interrupted) return EXIT.interrupted;
-  console.log(`${await reportOf(fixed!, proved.result, look)}\n\n${AFTER}`);
+  console.log(`${await reportOf(fixed, proved.result, look)}\n\n${AFTER}`);
   return found.result.verdict === 'VIOLATED' && proved.result.verdict === 'HOLDS' ? 0 : 1;
 }

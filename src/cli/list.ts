@@ -1,10 +1,24 @@
 /** `dlab list`: what there is to check, and on what. */
 
 import { kernel_function_names } from '../vfs/index.js';
-import { programOf, SCENARIOS, STASH_INVARIANTS, VARIANTS, findVariant, NEWEST_VARIANT } from '../scenario/index.js';
+import {
+  programOf,
+  SCENARIOS,
+  STASH_INVARIANTS,
+  VARIANTS,
+  findVariant,
+  NEWEST_VARIANT,
+} from '../scenario/index.js';
 import { oneOf } from './options.js';
 
-export const LISTS = ['scenarios', 'variants', 'branches', 'functions', 'invariants', 'all'] as const;
+export const LISTS = [
+  'scenarios',
+  'variants',
+  'branches',
+  'functions',
+  'invariants',
+  'all',
+] as const;
 
 interface Row {
   readonly name: string;
@@ -16,7 +30,7 @@ function rowsOf(what: string): Row[] {
     case 'variants':
       return VARIANTS.map(({ name, summary }) => ({ name, summary }));
     case 'branches':
-      return programOf(SCENARIOS[0]!, { variant: findVariant(NEWEST_VARIANT) }).branches.map(
+      return programOf(SCENARIOS[0], { variant: findVariant(NEWEST_VARIANT) }).branches.map(
         ({ fn, what: text }) => ({ name: fn, summary: text }),
       );
     case 'functions':
@@ -33,7 +47,9 @@ export function list(what: string | undefined, json: boolean): number {
   const chosen = oneOf('list', what ?? 'all', LISTS);
   const lists = chosen === 'all' ? ['scenarios', 'variants'] : [chosen];
   if (json) {
-    console.log(JSON.stringify(Object.fromEntries(lists.map((name) => [name, rowsOf(name)])), null, 2));
+    console.log(
+      JSON.stringify(Object.fromEntries(lists.map((name) => [name, rowsOf(name)])), null, 2),
+    );
     return 0;
   }
   for (const name of lists) {

@@ -67,20 +67,28 @@ Exit codes: 0 HOLDS, 1 VIOLATED, 2 usage, 3 INCOMPLETE, 4 DIVERGED, 5 VACUOUS,
     .argument('[what]', LISTS.join(', '))
     .option('--json', 'as JSON')
     .addHelpText('after', '\nExamples:\n  dlab list variants\n  dlab list functions')
-    .action((what: string | undefined, flags: { json?: boolean }) => done(list(what, flags.json ?? false)));
+    .action((what: string | undefined, flags: { json?: boolean }) =>
+      done(list(what, flags.json ?? false)),
+    );
   look(program.command('show'))
     .description('replay one interleaving')
     .argument('<token>', 'as printed by check')
     .option('--with <file>', 'the patch file that the token was made with')
     .option('--json', 'the whole trace with snapshots, as JSON')
     .option('--log', "the kernel's log, as JSON lines")
-    .addHelpText('after', '\nExit codes: 1 if it still fails, 0 if not, 4 DIVERGED if it no longer fits.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 1 if it still fails, 0 if not, 4 DIVERGED if it no longer fits.',
+    )
     .action(async (token: string, flags: ShowFlags) => done(await show(token, flags)));
   scope(program.command('matrix'))
     .description('every variant against every scenario')
     .argument('<suite>', 'stash')
     .option('--variant <text>', 'only variants whose name contains this')
-    .addHelpText('after', '\nExamples:\n  dlab matrix stash --budget 5s\n  dlab matrix stash --variant v6 --lockref faithful')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dlab matrix stash --budget 5s\n  dlab matrix stash --variant v6 --lockref faithful',
+    )
     .action(async (suite: string, flags: CheckFlags) => done(await matrix(suite, flags)));
   return program;
 }
@@ -110,7 +118,9 @@ function failure(error: unknown): number {
     console.error(`dlab: ${error.message}\n(dlab --help shows what there is)`);
     return EXIT.usage;
   }
-  console.error(`dlab: this is a bug in dlab, please report it\n${(error as Error).stack ?? String(error)}`);
+  console.error(
+    `dlab: this is a bug in dlab, please report it\n${(error as Error).stack ?? String(error)}`,
+  );
   return EXIT.internal;
 }
 

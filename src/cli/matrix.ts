@@ -14,19 +14,30 @@ const NAME_WIDTH = 24;
 /** Print the table, row by row as it becomes known. @returns the exit code */
 export async function matrix(suite: string, flags: CheckFlags): Promise<number> {
   const scenarios = SCENARIOS.filter(({ name }) => name.startsWith(`${suite}/`));
-  if (scenarios.length === 0) throw new UsageError(`there is no matrix '${suite}'; try: dlab matrix stash`);
-  const variants = flags.variant === undefined ? VARIANTS : VARIANTS.filter(({ name }) => name.includes(flags.variant!));
-  if (variants.length === 0) throw new UsageError(`no variant's name contains '${flags.variant}'; see: dlab list variants`);
-  const models: LockrefModel[] = flags.lockref === undefined ? ['faithful', 'counter'] : [lockrefOf(flags.lockref)];
+  if (scenarios.length === 0)
+    throw new UsageError(`there is no matrix '${suite}'; try: dlab matrix stash`);
+  const variants =
+    flags.variant === undefined
+      ? VARIANTS
+      : VARIANTS.filter(({ name }) => name.includes(flags.variant!));
+  if (variants.length === 0)
+    throw new UsageError(`no variant's name contains '${flags.variant}'; see: dlab list variants`);
+  const models: LockrefModel[] =
+    flags.lockref === undefined ? ['faithful', 'counter'] : [lockrefOf(flags.lockref)];
   const titles: string[] = [];
   for (const lockref of models) {
     if (flags.json !== true) {
-      console.log(`lockref ${lockref}: interleavings up to equivalence, or the number of the bug\n`);
+      console.log(
+        `lockref ${lockref}: interleavings up to equivalence, or the number of the bug\n`,
+      );
       scenarios.forEach(({ name, title }, i) => console.log(`  P${i + 1} ${name}: ${title}`));
-      console.log(`\n${''.padEnd(NAME_WIDTH)}${scenarios.map((_, i) => `P${i + 1}`.padStart(8)).join('')}`);
+      console.log(
+        `\n${''.padEnd(NAME_WIDTH)}${scenarios.map((_, i) => `P${i + 1}`.padStart(8)).join('')}`,
+      );
     }
     for (const variant of variants) {
-      if (flags.json !== true) process.stdout.write(variant.name.replace('mutation/', '').padEnd(NAME_WIDTH));
+      if (flags.json !== true)
+        process.stdout.write(variant.name.replace('mutation/', '').padEnd(NAME_WIDTH));
       for (const scenario of scenarios) {
         const [job] = jobsOf([scenario.name], {
           ...flags,
@@ -34,8 +45,8 @@ export async function matrix(suite: string, flags: CheckFlags): Promise<number> 
           lockref,
           budget: flags.budget ?? CELL_BUDGET,
         });
-        const { result, interrupted } = await runInWorker(job!);
-        if (flags.json === true) console.log(JSON.stringify(jsonOf(job!, result)));
+        const { result, interrupted } = await runInWorker(job);
+        if (flags.json === true) console.log(JSON.stringify(jsonOf(job, result)));
         else process.stdout.write(cellOf(result, titles).padStart(8));
         if (interrupted) return EXIT.interrupted;
       }
@@ -52,10 +63,13 @@ export async function matrix(suite: string, flags: CheckFlags): Promise<number> 
 
 function cellOf(result: ExploreResult, titles: string[]): string {
   if (result.verdict === 'VIOLATED') {
-    const { title } = result.bugs[0]!;
+    const { title } = result.bugs[0];
     if (!titles.includes(title)) titles.push(title);
     return `B${titles.indexOf(title) + 1}`;
   }
-  const count = result.executions < 1e5 ? String(result.executions) : `${group(Math.round(result.executions / 1e3))}k`;
+  const count =
+    result.executions < 1e5
+      ? String(result.executions)
+      : `${group(Math.round(result.executions / 1e3))}k`;
   return result.verdict === 'INCOMPLETE' ? `>${count}` : count;
 }

@@ -27,8 +27,12 @@ export interface CheckFlags {
 }
 
 /** One of several words. @throws UsageError */
-export function oneOf<T extends string>(option: string, value: string | undefined, words: readonly T[]): T {
-  if (value === undefined) return words[0]!;
+export function oneOf<T extends string>(
+  option: string,
+  value: string | undefined,
+  words: readonly T[],
+): T {
+  if (value === undefined) return words[0];
   const found = words.find((word) => word === value);
   if (found === undefined) {
     throw new UsageError(`${option} takes ${words.join(', ')}; not '${value}'`);
@@ -37,20 +41,29 @@ export function oneOf<T extends string>(option: string, value: string | undefine
 }
 
 /** `30s`, `2m` or `500k`: seconds or executions. @throws UsageError */
-export function budgetOf(text: string | undefined): { seconds: number | null; executions: number | null } {
+export function budgetOf(text: string | undefined): {
+  seconds: number | null;
+  executions: number | null;
+} {
   if (text === undefined) return { seconds: null, executions: null };
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|k|M)?$/.exec(text);
   if (match === null || Number(match[1]) <= 0) {
-    throw new UsageError(`--budget takes a time like 30s or 2m, or a number of executions like 500k; not '${text}'`);
+    throw new UsageError(
+      `--budget takes a time like 30s or 2m, or a number of executions like 500k; not '${text}'`,
+    );
   }
   const number = Number(match[1]);
   const seconds = { ms: 0.001, s: 1, m: 60, h: 3600 }[match[2] ?? ''];
   if (seconds !== undefined) return { seconds: number * seconds, executions: null };
-  return { seconds: null, executions: Math.ceil(number * ({ k: 1e3, M: 1e6 }[match[2] ?? ''] ?? 1)) };
+  return {
+    seconds: null,
+    executions: Math.ceil(number * ({ k: 1e3, M: 1e6 }[match[2] ?? ''] ?? 1)),
+  };
 }
 
 function seedOf(option: string, text: string): number {
-  if (!/^\d{1,10}$/.test(text)) throw new UsageError(`${option} takes a whole number as seed; not '${text}'`);
+  if (!/^\d{1,10}$/.test(text))
+    throw new UsageError(`${option} takes a whole number as seed; not '${text}'`);
   return Number(text);
 }
 
@@ -61,11 +74,19 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
   }
   const seedText = flags.random ?? flags.pct;
   if (seedText !== undefined && flags.engine !== undefined) {
-    throw new UsageError('--engine names an exhaustive search; leave it out with --random or --pct');
+    throw new UsageError(
+      '--engine names an exhaustive search; leave it out with --random or --pct',
+    );
   }
-  const { seconds, executions } = budgetOf(flags.budget ?? (seedText === undefined ? undefined : '10s'));
+  const { seconds, executions } = budgetOf(
+    flags.budget ?? (seedText === undefined ? undefined : '10s'),
+  );
   const scenarios = names.flatMap((name) =>
-    name === 'all' ? SCENARIOS : name.endsWith('/') ? SCENARIOS.filter((s) => s.name.startsWith(name)) : [findScenario(name)],
+    name === 'all'
+      ? SCENARIOS
+      : name.endsWith('/')
+        ? SCENARIOS.filter((s) => s.name.startsWith(name))
+        : [findScenario(name)],
   );
   const variant = findVariant(flags.variant ?? NEWEST_VARIANT).name;
   return scenarios.map(({ name }) => ({
@@ -82,7 +103,10 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
         : flags.pct !== undefined
           ? 'pct'
           : oneOf('--engine', flags.engine, ['auto', 'dpor', 'states']),
-    seed: seedText === undefined ? 0 : seedOf(flags.random === undefined ? '--pct' : '--random', seedText),
+    seed:
+      seedText === undefined
+        ? 0
+        : seedOf(flags.random === undefined ? '--pct' : '--random', seedText),
     keepGoing: flags.keepGoing ?? false,
     seconds,
     executions,
@@ -98,7 +122,8 @@ export function lockrefOf(text: string | undefined): LockrefModel {
 export function lookOf(flags: CheckFlags): Look {
   const { env, stdout } = process;
   const width = flags.width === undefined ? (stdout.columns ?? 80) : Number(flags.width);
-  if (!Number.isInteger(width) || width < 1) throw new UsageError(`--width takes a number of columns; not '${flags.width}'`);
+  if (!Number.isInteger(width) || width < 1)
+    throw new UsageError(`--width takes a number of columns; not '${flags.width}'`);
   const locale = env['LC_ALL'] ?? env['LC_CTYPE'] ?? env['LANG'] ?? '';
   const utf8 = locale === '' || /utf-?8/i.test(locale);
   const forced = env['FORCE_COLOR'] !== undefined && env['FORCE_COLOR'] !== '0';

@@ -48,14 +48,22 @@ function compile(path: string, source: string): string {
       getCanonicalFileName: (name) => name,
       getNewLine: () => '\n',
     };
-    throw new UsageError(ts.formatDiagnosticsWithColorAndContext(errors, host).replace(/\u001b\[\d+m/g, '').trimEnd());
+    throw new UsageError(
+      ts
+        .formatDiagnosticsWithColorAndContext(errors, host)
+        .replace(/\u001b\[\d+m/g, '')
+        .trimEnd(),
+    );
   }
   // The file may lie anywhere: `dentrylab` means the package that reads it.
   const self = new URL('../index.js', import.meta.url).href;
   return outputText.replace(/(from\s+|import\s*\(?\s*)(['"])dentrylab\2/g, `$1'${self}'`);
 }
 
-function functionsOf(path: string, module: Record<string, unknown>): Record<string, KernelFunction> {
+function functionsOf(
+  path: string,
+  module: Record<string, unknown>,
+): Record<string, KernelFunction> {
   const known = kernel_function_names();
   const functions: Record<string, KernelFunction> = {};
   for (const [name, value] of Object.entries(module)) {
@@ -67,12 +75,16 @@ function functionsOf(path: string, module: Record<string, unknown>): Record<stri
       );
     }
     if (value.constructor.name !== 'GeneratorFunction') {
-      throw new UsageError(`${path}: '${name}' must be a generator function: export function* ${name}(k, ...)`);
+      throw new UsageError(
+        `${path}: '${name}' must be a generator function: export function* ${name}(k, ...)`,
+      );
     }
     functions[name] = value as KernelFunction;
   }
   if (Object.keys(functions).length === 0) {
-    throw new UsageError(`${path}: exports no function. Export one named like what it replaces: dlab list functions`);
+    throw new UsageError(
+      `${path}: exports no function. Export one named like what it replaces: dlab list functions`,
+    );
   }
   return functions;
 }

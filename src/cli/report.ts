@@ -24,7 +24,8 @@ export function paletteOf({ colour }: Look): Palette {
 function verdictWord(verdict: Verdict, look: Look): string {
   if (!look.colour) return verdict;
   const colours = pc.createColors(true);
-  const paint = verdict === 'HOLDS' ? colours.green : verdict === 'VIOLATED' ? colours.red : colours.yellow;
+  const paint =
+    verdict === 'HOLDS' ? colours.green : verdict === 'VIOLATED' ? colours.red : colours.yellow;
   return colours.bold(paint(verdict));
 }
 
@@ -68,16 +69,31 @@ export async function reportOf(job: Job, result: ExploreResult, look: Look): Pro
     lines.push(`    ${first.title}`);
     lines.push(
       `    ${first.steps} steps, ${first.switches} ${first.switches === 1 ? 'switch' : 'switches'}` +
-        (first.minimal ? ': the fewest of all interleavings that fail so' : ', not proved to be the fewest'),
+        (first.minimal
+          ? ': the fewest of all interleavings that fail so'
+          : ', not proved to be the fewest'),
     );
     const { trace } = record(await programOfJob(job), first.schedule);
-    lines.push('', ladder(trace, { width: look.width, ascii: look.ascii, palette: paletteOf(look), verbose: look.verbose }));
-    if (others.length > 0) lines.push('', '  also found:', ...others.map((bug) => `    ${bug.title}`));
+    lines.push(
+      '',
+      ladder(trace, {
+        width: look.width,
+        ascii: look.ascii,
+        palette: paletteOf(look),
+        verbose: look.verbose,
+      }),
+    );
+    if (others.length > 0)
+      lines.push('', '  also found:', ...others.map((bug) => `    ${bug.title}`));
     lines.push('', '  replay it:', `    dlab show ${tokenOf(job, first)}`);
     return lines.join('\n');
   }
-  lines.push(`    ${countOf(result)}, longest ${group(result.depth)} steps, ${result.seconds.toFixed(2)} s`);
-  lines.push(`    model: sequentially consistent, lockref ${job.lockref}, ${job.fs}, memory reuse ${job.reuse}, engine ${result.engine}`);
+  lines.push(
+    `    ${countOf(result)}, longest ${group(result.depth)} steps, ${result.seconds.toFixed(2)} s`,
+  );
+  lines.push(
+    `    model: sequentially consistent, lockref ${job.lockref}, ${job.fs}, memory reuse ${job.reuse}, engine ${result.engine}`,
+  );
   if (result.verdict === 'INCOMPLETE') {
     lines.push(`    not a proof: ${result.reason}`);
   } else {

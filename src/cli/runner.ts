@@ -12,7 +12,12 @@ import type { Job } from './job.js';
 export type FromWorker =
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'result'; readonly result: ExploreResult }
-  | { readonly type: 'error'; readonly usage: boolean; readonly message: string; readonly stack: string };
+  | {
+      readonly type: 'error';
+      readonly usage: boolean;
+      readonly message: string;
+      readonly stack: string;
+    };
 
 export interface Outcome {
   readonly result: ExploreResult;

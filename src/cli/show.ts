@@ -25,7 +25,7 @@ export async function show(token: string, flags: ShowFlags): Promise<number> {
   }
   const [plain] = jobsOf([content.scenario], { variant: content.variant });
   const job: Job = {
-    ...plain!,
+    ...plain,
     lockref: content.lockref,
     fs: content.fs,
     reuse: content.reuse,

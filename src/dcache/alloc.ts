@@ -60,7 +60,11 @@ export function* d_alloc_anon(k: DcacheKernel, sb: DentrySuper): Task<Dentry | n
 }
 
 /** Like {@link d_alloc_anon}, freed without a grace period. Source: fs/dcache.c. */
-export function* d_alloc_pseudo(k: DcacheKernel, sb: DentrySuper, name: string): Task<Dentry | null> {
+export function* d_alloc_pseudo(
+  k: DcacheKernel,
+  sb: DentrySuper,
+  name: string,
+): Task<Dentry | null> {
   const dentry = yield* k.__d_alloc(sb, name);
   if (dentry !== null) yield* write(dentry.d_flags, sb.s_d_flags | DCACHE.NORCU);
   return dentry;
@@ -88,11 +92,7 @@ export function* dget(k: DcacheKernel, dentry: Dentry): Task<Dentry> {
  * Make a negative dentry positive. Takes over the caller's inode reference.
  * Takes i_lock, then d_lock. Source: fs/dcache.c.
  */
-export function* d_instantiate(
-  k: DcacheKernel,
-  dentry: Dentry,
-  inode: AliasedInode,
-): Task<void> {
+export function* d_instantiate(k: DcacheKernel, dentry: Dentry, inode: AliasedInode): Task<void> {
   yield* spin_lock(inode.i_lock);
   yield* k.__d_instantiate(dentry, inode);
   yield* spin_unlock(inode.i_lock);

@@ -29,11 +29,7 @@ export const RETAIN_BRANCHES: readonly Branch[] = [RETAINED_LOCKLESS, RETAINED_L
  * Should a dentry with count 0 stay?
  * @param locked is d_lock held? Without it the function changes nothing and says no when in doubt
  */
-export function* retain_dentry(
-  k: DcacheKernel,
-  dentry: Dentry,
-  locked: boolean,
-): Task<boolean> {
+export function* retain_dentry(k: DcacheKernel, dentry: Dentry, locked: boolean): Task<boolean> {
   // Pairs with the store of d_flags by whoever changed the dentry before dropping its reference.
   yield* smp_rmb();
   const flags = yield* READ_ONCE(dentry.d_flags);

@@ -72,8 +72,8 @@ export function brute(program: Program, options: BruteOptions = {}): BruteResult
         if (open.length === 0) break;
         path.push({ options: open, at: 0 });
       }
-      const level = path[depth]!;
-      const decision = level.options[level.at]!;
+      const level = path[depth];
+      const decision = level.options[level.at];
       machine.step(
         machine.tasks.find((task) => task.key === decision.task)!,
         decision.choice,

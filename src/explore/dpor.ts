@@ -15,7 +15,16 @@ import type { Limits } from './limits.js';
 import type { Built, Decision, Program } from './program.js';
 import { replay } from './replay.js';
 import { endOfRun, type BugBook } from './run.js';
-import { ANY, insert, NO, UNKNOWN, weakInitial, type Branching, type Sequence, type Step } from './wakeup-tree.js';
+import {
+  ANY,
+  insert,
+  NO,
+  UNKNOWN,
+  weakInitial,
+  type Branching,
+  type Sequence,
+  type Step,
+} from './wakeup-tree.js';
 
 interface Level {
   mark: number;
@@ -50,7 +59,7 @@ export function exploreDpor(
   let depth = 0;
   open([], []);
   for (;;) {
-    const level = levels[depth]!;
+    const level = levels[depth];
     if (limits.stopped !== null) break;
     if (level.fresh) {
       level.fresh = false;
@@ -68,7 +77,7 @@ export function exploreDpor(
     log.pop();
     depth -= 1;
   }
-  machine.undo(levels[0]!.mark);
+  machine.undo(levels[0].mark);
 
   function open(sleep: Step[], tree: Branching[]): void {
     const level = levels[depth];
@@ -87,7 +96,7 @@ export function exploreDpor(
     let enabled = 0;
     const asleep = (task: TaskRec, choice: number): boolean =>
       level.sleep.some((step) => step.task === task.index && step.choice === choice);
-    const last = depth > 0 ? log.events[depth - 1]!.task : null;
+    const last = depth > 0 ? log.events[depth - 1].task : null;
     let pick: TaskRec | null = null;
     for (const task of machine.tasks) {
       if (!machine.enabled(task)) continue;
@@ -137,16 +146,18 @@ export function exploreDpor(
     log.push(machine, task, choice, footprint, tasksBefore);
     limits.step(depth + 1);
     if (machine.findings.length > 0) note(depth + 1);
-    const sleep = level.sleep.filter((step) => !conflict(step.footprint, footprint) && step.task !== index);
+    const sleep = level.sleep.filter(
+      (step) => !conflict(step.footprint, footprint) && step.task !== index,
+    );
     depth += 1;
     open(sleep, branching.next);
   }
 
   function close(): void {
-    const event = log.events[depth - 1]!;
+    const event = log.events[depth - 1];
     log.pop();
     depth -= 1;
-    const level = levels[depth]!;
+    const level = levels[depth];
     machine.undo(level.mark);
     level.tree.shift();
     level.sleep.push({ task: event.task.index, choice: event.choice, footprint: event.footprint });
@@ -156,12 +167,12 @@ export function exploreDpor(
   function detectRaces(): void {
     const { events } = log;
     for (let second = 0; second < events.length; second += 1) {
-      const event = events[second]!;
+      const event = events[second];
       for (const first of event.races) {
         // Which outcomes an allocation has depends on what was freed before it.
         const choice = event.op?.kind === KIND.alloc ? ANY : event.choice;
         reverse(first, event.task, choice, reversedFootprint(event, first));
-        if (event.plain || events[first]!.plain) confirmRace(first, second);
+        if (event.plain || events[first].plain) confirmRace(first, second);
       }
     }
     for (const task of machine.tasks) {
@@ -175,10 +186,10 @@ export function exploreDpor(
   }
 
   function reverse(first: number, task: TaskRec, choice: number, footprint: Footprint): void {
-    const level = levels[first]!;
+    const level = levels[first];
     const positions = log.independentOf(first);
     const steps: Step[] = positions.map((p) => {
-      const event = log.events[p]!;
+      const event = log.events[p];
       return { task: event.task.index, choice: event.choice, footprint: event.footprint };
     });
     const lastIndex = steps.length;
@@ -186,8 +197,8 @@ export function exploreDpor(
     const sequence: Sequence = {
       steps,
       ordered: (i, j) => {
-        if (j < lastIndex) return log.before(positions[i]!, log.events[positions[j]!]!.clock);
-        return steps[i]!.task === task.index || conflict(steps[i]!.footprint, footprint);
+        if (j < lastIndex) return log.before(positions[i], log.events[positions[j]].clock);
+        return steps[i].task === task.index || conflict(steps[i].footprint, footprint);
       },
     };
     const nothingRemoved: boolean[] = [];
@@ -205,7 +216,7 @@ export function exploreDpor(
     const writes = op.kind === KIND.cmpxchg ? found === op.a : ((found as number) & 1) === 0;
     const cells = [...footprint.cells];
     const modes = footprint.cells.map((cell, i) =>
-      cell === op.cell ? (writes ? ACCESS.write : ACCESS.read) : footprint.modes[i]!,
+      cell === op.cell ? (writes ? ACCESS.write : ACCESS.read) : footprint.modes[i],
     );
     return { cells, modes };
   }
@@ -215,8 +226,8 @@ export function exploreDpor(
    * do, where the machine itself reports it.
    */
   function confirmRace(first: number, second: number): void {
-    const a = log.events[first]!;
-    const b = log.events[second]!;
+    const a = log.events[first];
+    const b = log.events[second];
     const key = `${a.task.index}:${a.node}|${b.task.index}:${b.node}`;
     if (confirmed.has(key)) return;
     confirmed.add(key);
@@ -226,7 +237,7 @@ export function exploreDpor(
       ...log
         .independentOf(first)
         .filter((p) => p < second)
-        .map((p) => decision(log.events[p]!)),
+        .map((p) => decision(log.events[p])),
       decision(b),
     ];
     const { findings, diverged } = replay(program, schedule, { machine: options.machine });
@@ -240,9 +251,7 @@ export function exploreDpor(
   function note(steps: number): void {
     if (machine.findings.length === 0) return;
     limits.bugs += book.add(machine.findings, () =>
-      log.events
-        .slice(0, steps)
-        .map((event) => ({ task: event.task.key, choice: event.choice })),
+      log.events.slice(0, steps).map((event) => ({ task: event.task.key, choice: event.choice })),
     );
     if (!options.keepGoing && book.grave) limits.stopped ??= 'a bug was found';
   }

@@ -47,7 +47,7 @@ export class EventLog {
   readonly #spawnedBy: number[] = [];
   // Linked accesses, newest first per cell.
   readonly #entryEvent: number[] = [];
-  readonly #entryWrite: boolean[] = [];
+  readonly #entryMode: number[] = [];
   readonly #entryCell: Cell[] = [];
   readonly #entryBefore: number[] = [];
   readonly #entryBeforeWrite: number[] = [];
@@ -67,8 +67,8 @@ export class EventLog {
 
   /** Is the event at `a` before or equal to the one with this clock? */
   before(a: number, clock: Int32Array): boolean {
-    const { index } = this.events[a]!.task;
-    return index < clock.length && clock[index]! > a;
+    const { index } = this.events[a].task;
+    return index < clock.length && clock[index] > a;
   }
 
   /** Clock of a task before its next event: its own past and its spawner's. */
@@ -76,7 +76,7 @@ export class EventLog {
     const last = this.#lastOf[task] ?? -1;
     const from = last >= 0 ? last : (this.#spawnedBy[task] ?? -1);
     const clock = new Int32Array(this.#width);
-    if (from >= 0) clock.set(this.events[from]!.clock);
+    if (from >= 0) clock.set(this.events[from].clock);
     return clock;
   }
 
@@ -84,15 +84,22 @@ export class EventLog {
    * Append the machine's last step.
    * @param tasksBefore how many tasks there were before the step
    */
-  push(machine: Machine, task: TaskRec, choice: number, footprint: Footprint, tasksBefore: number): Event {
+  push(
+    machine: Machine,
+    task: TaskRec,
+    choice: number,
+    footprint: Footprint,
+    tasksBefore: number,
+  ): Event {
     const position = this.events.length;
-    while (task.index >= this.#width || machine.taskCount > this.#width) this.#width += CLOCK_GROWTH;
+    while (task.index >= this.#width || machine.taskCount > this.#width)
+      this.#width += CLOCK_GROWTH;
     const clock = this.clockOf(task.index);
     const op = machine.visibleOp;
     // Waits that are over order this event after what they waited for.
     for (let i = 0; i < machine.accessCount; i += 1) {
       if (machine.accessModes[i] === ACCESS.reached) {
-        this.#joinReached(clock, machine.accessCells[i]!, machine.accessValues[i]!);
+        this.#joinReached(clock, machine.accessCells[i], machine.accessValues[i]);
       }
     }
     const races = this.#racesOf(clock, footprint, waitOf(op, machine.visibleNode), machine);
@@ -101,7 +108,7 @@ export class EventLog {
     this.#link(machine, position);
     const spawned: number[] = [];
     for (let i = tasksBefore; i < machine.tasks.length; i += 1) {
-      const { index } = machine.tasks[i]!;
+      const { index } = machine.tasks[i];
       this.#spawnedBy[index] = position;
       this.#lastOf[index] = -1;
       spawned.push(index);
@@ -129,7 +136,7 @@ export class EventLog {
     const event = this.events.pop()!;
     this.#lastOf[event.task.index] = event.previousOfTask;
     for (let i = this.#entries - 1; i >= event.firstEntry; i -= 1) {
-      const cell = this.#entryCell[i]!;
+      const cell = this.#entryCell[i];
       cell.lastAccess = this.#entryBefore[i]!;
       cell.lastWrite = this.#entryBeforeWrite[i]!;
     }
@@ -138,12 +145,12 @@ export class EventLog {
 
   #link(machine: Machine, position: number): void {
     for (let i = 0; i < machine.accessCount; i += 1) {
-      const mode = machine.accessModes[i]!;
-      if (mode !== ACCESS.read && mode !== ACCESS.write) continue;
-      const cell = machine.accessCells[i]!;
+      const mode = machine.accessModes[i];
+      if (mode !== ACCESS.read && mode !== ACCESS.write && mode !== ACCESS.bump) continue;
+      const cell = machine.accessCells[i];
       const entry = this.#entries;
       this.#entryEvent[entry] = position;
-      this.#entryWrite[entry] = mode === ACCESS.write;
+      this.#entryMode[entry] = mode;
       this.#entryCell[entry] = cell;
       this.#entryBefore[entry] = cell.lastAccess;
       this.#entryBeforeWrite[entry] = cell.lastWrite;
@@ -155,8 +162,8 @@ export class EventLog {
   }
 
   #join(clock: Int32Array, position: number): void {
-    const other = this.events[position]!.clock;
-    for (let i = 0; i < other.length; i += 1) if (other[i]! > clock[i]!) clock[i] = other[i]!;
+    const other = this.events[position].clock;
+    for (let i = 0; i < other.length; i += 1) if (other[i] > clock[i]) clock[i] = other[i]!;
   }
 
   /** Order after the write that brought a growing count to `value`. */
@@ -167,7 +174,7 @@ export class EventLog {
       found = entry;
       entry = this.#entryBeforeWrite[entry]!;
     }
-    if (found >= 0) this.#join(clock, this.#entryEvent[found]!);
+    if (found >= 0) this.#join(clock, this.#entryEvent[found]);
   }
 
   /** Races of a new event with `footprint`; leaves the event's happens-before in `clock`. */
@@ -175,8 +182,8 @@ export class EventLog {
     const own = wait === null ? clock : clock.slice();
     const candidates: number[] = [];
     for (let i = 0; i < footprint.cells.length; i += 1) {
-      const mode = footprint.modes[i]!;
-      if (mode !== ACCESS.reached) this.#conflicting(footprint.cells[i]!, mode, candidates);
+      const mode = footprint.modes[i];
+      if (mode !== ACCESS.reached) this.#conflicting(footprint.cells[i], mode, candidates);
     }
     candidates.sort((a, b) => b - a);
     const races: number[] = [];
@@ -196,14 +203,17 @@ export class EventLog {
   #conflicting(cell: Cell, mode: number, into: number[]): void {
     if (mode === ACCESS.read) {
       if (this.#fault === 'ignore-read-write') return;
-      if (cell.lastWrite >= 0) into.push(this.#entryEvent[cell.lastWrite]!);
-      return;
+      if (!cell.bumped) {
+        if (cell.lastWrite >= 0) into.push(this.#entryEvent[cell.lastWrite]);
+        return;
+      }
     }
     if (mode === ACCESS.sees && this.#fault === 'ignore-grace-period') return;
     if (mode === ACCESS.write && this.#fault === 'ignore-free' && cell === cell.struct.life) return;
     for (let entry = cell.lastAccess; entry >= 0; entry = this.#entryBefore[entry]!) {
-      into.push(this.#entryEvent[entry]!);
-      if (this.#entryWrite[entry]) return;
+      const other = this.#entryMode[entry];
+      if (mode === ACCESS.write || other !== mode) into.push(this.#entryEvent[entry]);
+      if (other === ACCESS.write) return;
     }
   }
 
@@ -214,7 +224,7 @@ export class EventLog {
   #earlierWindows(own: Int32Array, wait: Wait, machine: Machine | null, into: number[]): void {
     for (const cell of wait.cells) {
       for (let entry = cell.lastWrite; entry >= 0; entry = this.#entryBeforeWrite[entry]!) {
-        const position = this.#entryEvent[entry]!;
+        const position = this.#entryEvent[entry];
         if (this.before(position, own)) break;
         if (this.#readyWithout(wait, position, machine)) {
           if (!into.includes(position)) into.push(position);
@@ -242,8 +252,8 @@ export class EventLog {
   valueWithout(cell: Cell, position: number, current: unknown = cell.value): unknown {
     let value = current;
     for (let entry = cell.lastWrite; entry >= 0; entry = this.#entryBeforeWrite[entry]!) {
-      const at = this.#entryEvent[entry]!;
-      if (at < position || !this.before(position, this.events[at]!.clock)) return value;
+      const at = this.#entryEvent[entry];
+      if (at < position || !this.before(position, this.events[at].clock)) return value;
       value = this.#entryOld[entry];
     }
     return value;
@@ -260,11 +270,11 @@ export class EventLog {
 
   /** Events not ordered after the one at `position`, from there on. */
   independentOf(position: number): number[] {
-    const { index } = this.events[position]!.task;
+    const { index } = this.events[position].task;
     const result: number[] = [];
     for (let i = position + 1; i < this.events.length; i += 1) {
-      const { clock } = this.events[i]!;
-      if (!(index < clock.length && clock[index]! > position)) result.push(i);
+      const { clock } = this.events[i];
+      if (!(index < clock.length && clock[index] > position)) result.push(i);
     }
     return result;
   }

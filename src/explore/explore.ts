@@ -21,7 +21,8 @@ const PCT_DEPTH = 3;
 
 /** Explore the interleavings of `program`. Deterministic but for budgets in seconds. */
 export function explore(program: Program, options: ExploreOptions = {}): ExploreResult {
-  const engine: Engine = options.engine === undefined || options.engine === 'auto' ? 'dpor' : options.engine;
+  const engine: Engine =
+    options.engine === undefined || options.engine === 'auto' ? 'dpor' : options.engine;
   const built = program.build({ ...options.machine, commutingSnapshots: engine === 'dpor' });
   const limits = new Limits(options);
   const book = new BugBook(built.machine);

@@ -20,7 +20,7 @@ export type Fault = 'none' | 'ignore-read-write' | 'ignore-free' | 'ignore-grace
 export function modesConflict(a: number, b: number): boolean {
   if (a === ACCESS.reached || b === ACCESS.reached) return false;
   if (a === ACCESS.write || b === ACCESS.write) return true;
-  // Reads commute; so do those that only `see` each other. A read and a `sees` do not.
+  // Reads commute, so do bumps, so do those that only `see` each other; two of different kinds do not.
   return a !== b;
 }
 
@@ -29,10 +29,10 @@ export function conflict(a: Footprint, b: Footprint): boolean {
   const cellsA = a.cells;
   const cellsB = b.cells;
   for (let i = 0; i < cellsA.length; i += 1) {
-    const cell = cellsA[i]!;
-    const mode = a.modes[i]!;
+    const cell = cellsA[i];
+    const mode = a.modes[i];
     for (let j = 0; j < cellsB.length; j += 1) {
-      if (cellsB[j] === cell && modesConflict(mode, b.modes[j]!)) return true;
+      if (cellsB[j] === cell && modesConflict(mode, b.modes[j])) return true;
     }
   }
   return false;

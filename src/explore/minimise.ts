@@ -76,7 +76,7 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
       return fails() ? entry : null;
     }
     for (const [i, task] of tasks.entries()) {
-      const decision = { task: task.key, choice: choices[i]! };
+      const decision = { task: task.key, choice: choices[i] };
       machine.step(task, decision.choice);
       limits.step(entry.steps + 1);
       const switched = !task.actor && entry.last !== -1 && entry.last !== task.index;
@@ -112,7 +112,10 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
   function goTo(entry: Entry): void {
     rewind();
     for (const { task: key, choice } of scheduleOf(entry)) {
-      machine.step(machine.tasks.find((task) => task.key === key)!, choice);
+      machine.step(
+        machine.tasks.find((task) => task.key === key)!,
+        choice,
+      );
     }
   }
 }

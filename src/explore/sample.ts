@@ -38,7 +38,9 @@ export function exploreSamples(
   while (limits.stopped === null) {
     const schedule: Decision[] = [];
     const pick: Pick =
-      options.strategy === 'random' ? (open) => open[prng.below(open.length)]! : pctPick(prng, length, options.depth);
+      options.strategy === 'random'
+        ? (open) => open[prng.below(open.length)]
+        : pctPick(prng, length, options.depth);
     for (let step = 0; limits.stopped === null; step += 1) {
       const open = machine.tasks.filter((task) => machine.enabled(task));
       if (open.length === 0) {

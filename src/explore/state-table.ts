@@ -71,7 +71,7 @@ export class StateTable {
     this.size = 0;
     for (let slot = 0; slot < before; slot += 1) {
       if (used[slot] === 0) continue;
-      this.set(keys[slot * 3]!, keys[slot * 3 + 1]!, keys[slot * 3 + 2]!, values[slot]!);
+      this.set(keys[slot * 3], keys[slot * 3 + 1], keys[slot * 3 + 2], values[slot]);
     }
   }
 }

@@ -50,7 +50,7 @@ export function exploreStates(
   table.set(machine.h0, machine.h1, machine.h2, OPEN);
   limits.states = 1;
   for (;;) {
-    const level = levels[depth]!;
+    const level = levels[depth];
     if (limits.stopped !== null) break;
     if (level.at === level.tasks.length) {
       if (level.tasks.length === 0) {
@@ -63,14 +63,14 @@ export function exploreStates(
       table.set(level.h0, level.h1, level.h2, level.paths);
       if (depth === 0) break;
       depth -= 1;
-      const parent = levels[depth]!;
+      const parent = levels[depth];
       parent.paths += level.paths;
       restore(parent);
       continue;
     }
     const { at } = level;
     level.at = at + 1;
-    machine.step(level.tasks[at]!, level.choices[at]!);
+    machine.step(level.tasks[at], level.choices[at]);
     limits.step(depth + 1);
     if (machine.findings.length > 0) note(depth + 1);
     const known = table.get(machine.h0, machine.h1, machine.h2);
@@ -84,8 +84,8 @@ export function exploreStates(
     table.set(machine.h0, machine.h1, machine.h2, OPEN);
     limits.states = table.size;
   }
-  const { paths } = levels[0]!;
-  machine.undo(levels[0]!.mark);
+  const { paths } = levels[0];
+  machine.undo(levels[0].mark);
   machine.hashing = false;
   return paths;
 
@@ -125,8 +125,8 @@ export function exploreStates(
 
   function schedule(steps: number): Decision[] {
     return levels.slice(0, steps).map((level) => ({
-      task: level.tasks[level.at - 1]!.key,
-      choice: level.choices[level.at - 1]!,
+      task: level.tasks[level.at - 1].key,
+      choice: level.choices[level.at - 1],
     }));
   }
 }

@@ -43,7 +43,7 @@ export function weakInitial(step: Step, sequence: Sequence, removed: readonly bo
   const { steps, ordered } = sequence;
   for (let i = 0; i < steps.length; i += 1) {
     if (removed[i] === true) continue;
-    const other = steps[i]!;
+    const other = steps[i];
     if (other.task !== step.task) continue;
     if (other.choice !== step.choice) return NO;
     for (let before = 0; before < i; before += 1) {
@@ -53,7 +53,7 @@ export function weakInitial(step: Step, sequence: Sequence, removed: readonly bo
   }
   if (step.footprint === UNKNOWN) return NO;
   for (let i = 0; i < steps.length; i += 1) {
-    if (removed[i] !== true && conflict(step.footprint, steps[i]!.footprint)) return NO;
+    if (removed[i] !== true && conflict(step.footprint, steps[i].footprint)) return NO;
   }
   return ABSENT;
 }

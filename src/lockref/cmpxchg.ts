@@ -5,7 +5,15 @@
  * count stand still. Mirrors lib/lockref.c with USE_CMPXCHG_LOCKREF.
  */
 
-import { branch, cmpxchg, cover, might_lock, READ_ONCE, type Branch, type Task } from '../machine/index.js';
+import {
+  branch,
+  cmpxchg,
+  cover,
+  might_lock,
+  READ_ONCE,
+  type Branch,
+  type Task,
+} from '../machine/index.js';
 import { CHANGE_LOCKED, MARK_DEAD_LOCKED, PUT_OR_KEEP_LOCK } from './locked.js';
 import {
   CMPXCHG_BUDGET,
@@ -35,7 +43,7 @@ function* CMPXCHG_LOOP(
   least: number,
 ): Task<number | 'refused' | 'locked'> {
   let word = yield* READ_ONCE(lockref);
-  for (let budget = CMPXCHG_BUDGET; !is_locked(word); ) {
+  for (let budget = CMPXCHG_BUDGET; !is_locked(word);) {
     const count = count_of(word);
     if (count < least) return 'refused';
     const found = yield* cmpxchg(lockref, word, with_count(word, count + change), 'relaxed');

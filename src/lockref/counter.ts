@@ -6,7 +6,15 @@
  * its d_prune has run. Invariant: zero to dead is one step, so a reference is never lost.
  */
 
-import { branch, cmpxchg, cover, lockdep_assert_held, READ_ONCE, type Branch, type Task } from '../machine/index.js';
+import {
+  branch,
+  cmpxchg,
+  cover,
+  lockdep_assert_held,
+  READ_ONCE,
+  type Branch,
+  type Task,
+} from '../machine/index.js';
 import { PUT_OR_KEEP_LOCK } from './locked.js';
 import { count_of, LOCKREF_DEAD, with_count, type Lockref, type LockrefOps } from './lockref.js';
 

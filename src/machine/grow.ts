@@ -8,7 +8,15 @@
 
 import type { LockOrder } from './lock-order.js';
 import { Node, type Body, type Context, type Held, type Root } from './node.js';
-import { KIND, withStacks, type AnyOp, type Branch, type Note, type Reply, type Section } from './op.js';
+import {
+  KIND,
+  withStacks,
+  type AnyOp,
+  type Branch,
+  type Note,
+  type Reply,
+  type Section,
+} from './op.js';
 import { roundOf } from './relax.js';
 import type { TaskRec } from './task.js';
 import type { List } from './value.js';
@@ -210,7 +218,7 @@ export class Grower {
         const section = op.a as Section;
         const next = this.#sections.map((_, i) => depth[i] ?? 0);
         const change = op.kind === KIND.sectionEnter ? 1 : -1;
-        next[section.index] = Math.max(0, next[section.index]! + change);
+        next[section.index] = Math.max(0, next[section.index] + change);
         return { depth: next, held, locks };
       }
       default:

@@ -3,13 +3,7 @@ export type { Bound, KernelFunction } from './bound.js';
 export * from './err.js';
 export * from './finding.js';
 export { MisuseError } from './grow.js';
-export {
-  ACCESS,
-  Machine,
-  type Invariant,
-  type MachineOptions,
-  type Observer,
-} from './machine.js';
+export { ACCESS, Machine, type Invariant, type MachineOptions, type Observer } from './machine.js';
 export * from './memory.js';
 export { Node, type Context, type Held } from './node.js';
 export * from './op.js';

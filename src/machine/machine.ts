@@ -9,9 +9,18 @@
 import type { Finding, FindingKind, LocalFinding } from './finding.js';
 import { Grower, MisuseError } from './grow.js';
 import { LockOrder } from './lock-order.js';
-import { Cell, LIFE, Slab, Struct } from './memory.js';
+import { Cell, LIFE, REFCOUNT_PIN, type Slab, Struct } from './memory.js';
 import type { Body, Node } from './node.js';
-import { KIND, type AnyOp, type AtomicStep, type Branch, type Section, type SectionToken, type SpawnOptions, type Task } from './op.js';
+import {
+  KIND,
+  type AnyOp,
+  type AtomicStep,
+  type Branch,
+  type Section,
+  type SectionToken,
+  type SpawnOptions,
+  type Task,
+} from './op.js';
 import { roundMayDiffer } from './relax.js';
 import { TaskRec } from './task.js';
 import { List, ValueTable } from './value.js';
@@ -24,6 +33,8 @@ export const ACCESS = {
   reached: 2,
   /** Conflicts with reads and writes of the cell, not with others of its kind. */
   sees: 3,
+  /** Changes the cell, but commutes with others of its kind. */
+  bump: 4,
 } as const;
 
 export interface MachineOptions {
@@ -142,7 +153,8 @@ export class Machine {
   }
 
   #adopt(object: Struct): void {
-    if (object.vid !== -1) throw new MisuseError(`${object.toString()} belongs to a machine already`);
+    if (object.vid !== -1)
+      throw new MisuseError(`${object.toString()} belongs to a machine already`);
     object.vid = this.values.newVid();
     for (const cell of [object.life, object.owner, ...object.cells]) cell.id = this.#nextCell++;
   }
@@ -164,7 +176,7 @@ export class Machine {
 
   /** The task with this number, spawned in this run or in another. */
   taskAt(index: number): TaskRec {
-    return this.#allRecs[index]!;
+    return this.#allRecs[index];
   }
 
   /** Nodes of all tasks' trees: what the exploration remembers. */
@@ -186,7 +198,7 @@ export class Machine {
   boot<T>(body: () => Task<T>): T {
     const task = this.#newTask('init', { name: 'init' }, null);
     this.#booting = true;
-    this.#start(task, body as Body, this.values.empty);
+    this.#start(task, body, this.values.empty);
     const schedule = (): TaskRec | undefined => this.tasks.find((t) => this.enabled(t));
     for (let next = schedule(); next !== undefined; next = schedule()) this.step(next);
     this.#booting = false;
@@ -206,7 +218,7 @@ export class Machine {
   /** Add a task of the scenario. */
   addTask(options: SpawnOptions, body: () => Task<unknown>): TaskRec {
     const task = this.#newTask(String(this.tasks.length), options, null);
-    this.#start(task, body as Body, this.values.empty);
+    this.#start(task, body, this.values.empty);
     this.#undoLength = 0;
     return task;
   }
@@ -230,14 +242,15 @@ export class Machine {
     this.tasks.push(task);
     const root = this.#grower.root(task, body, args);
     this.#report(task, root);
-    this.#set(task.node as Cell, root);
+    this.#set(task.node, root);
     if (root.op === null) this.#end(task);
-    else if (this.fuse && (this.#isLocal(task, root.op) || onlyMovesEarlier(root.op.kind))) this.#advance(task, root, 0, true);
+    else if (this.fuse && (this.#isLocal(task, root.op) || onlyMovesEarlier(root.op.kind)))
+      this.#advance(task, root, 0, true);
   }
 
   #end(task: TaskRec): void {
-    this.#access(task.ended as Cell, ACCESS.write);
-    this.#set(task.ended as Cell, true);
+    this.#access(task.ended, ACCESS.write);
+    this.#set(task.ended, true);
   }
 
   // ---- the way back -----------------------------------------------------------------------
@@ -254,7 +267,7 @@ export class Machine {
     let length = this.#undoLength;
     while (length > mark) {
       length -= 1;
-      cells[length]!.value = values[length];
+      cells[length].value = values[length];
     }
     this.#undoLength = length;
     this.tasks.length = this.#counts.tasks.value;
@@ -299,7 +312,7 @@ export class Machine {
         const section = (op.a as Section).index;
         const token = (op.b as SectionToken).items;
         for (let i = 0; i < token.length; i += 2) {
-          if (this.#allRecs[token[i]!]!.left[section]!.value < token[i + 1]!) return false;
+          if (this.#allRecs[token[i]].left[section].value < token[i + 1]) return false;
         }
         return true;
       }
@@ -356,7 +369,17 @@ export class Machine {
     this.undo(mark);
     this.findings.length = findings;
     this.#watchedWritten = watched;
-    Object.assign(this, { accessCount, plain, operations, observer, visibleOp, visibleNode, h0, h1, h2 });
+    Object.assign(this, {
+      accessCount,
+      plain,
+      operations,
+      observer,
+      visibleOp,
+      visibleNode,
+      h0,
+      h1,
+      h2,
+    });
     return reached.op === null ? null : reached;
   }
 
@@ -421,7 +444,7 @@ export class Machine {
       node = next;
       done += 1;
     }
-    this.#set(task.node as Cell, node);
+    this.#set(task.node, node);
   }
 
   #isLocal(task: TaskRec, op: AnyOp): boolean {
@@ -442,6 +465,8 @@ export class Machine {
       case KIND.trylock:
       case KIND.listAdd:
       case KIND.listDel:
+      case KIND.refInc:
+      case KIND.refDec:
       case KIND.free:
         return op.cell.struct.owner.value === task;
       default:
@@ -500,7 +525,11 @@ export class Machine {
         const operand = op.a as number;
         this.#store(
           cell,
-          op.kind === KIND.add ? old + operand : op.kind === KIND.or ? old | operand : old & operand,
+          op.kind === KIND.add
+            ? old + operand
+            : op.kind === KIND.or
+              ? old | operand
+              : old & operand,
         );
         return old;
       }
@@ -521,11 +550,27 @@ export class Machine {
         this.#touch(task, node, op, cell, ACCESS.write);
         this.#store(cell, (cell.value as number) & ~1);
         for (const section of this.#sections) {
-          if (section.impliedBySpinlock && node.context.locks > 0 && this.#grower.leaves(node, section)) {
+          if (
+            section.impliedBySpinlock &&
+            node.context.locks > 0 &&
+            this.#grower.leaves(node, section)
+          ) {
             this.#leave(task, section);
           }
         }
         return undefined;
+      case KIND.refInc: {
+        const old = cell.value as number;
+        this.#touch(task, node, op, cell, isPinned(old) ? ACCESS.bump : ACCESS.write);
+        this.#store(cell, old + 1);
+        return old > 0;
+      }
+      case KIND.refDec: {
+        const old = cell.value as number;
+        this.#touch(task, node, op, cell, isPinned(old) ? ACCESS.bump : ACCESS.write);
+        this.#store(cell, old - 1);
+        return Math.min(1, old - 1);
+      }
       case KIND.listAdd: {
         this.#touch(task, node, op, cell, ACCESS.write);
         this.#store(cell, this.values.list([op.a, ...listOf(cell.value)]));
@@ -535,7 +580,13 @@ export class Machine {
         this.#touch(task, node, op, cell, ACCESS.write);
         const items = listOf(cell.value);
         if (!items.includes(op.a)) {
-          this.#find(task, node, 'WARN', 'list_del corruption in %f', `${String(op.a)} is not on ${cell.toString()}`);
+          this.#find(
+            task,
+            node,
+            'WARN',
+            'list_del corruption in %f',
+            `${String(op.a)} is not on ${cell.toString()}`,
+          );
         }
         this.#store(cell, this.values.list(items.filter((item) => item !== op.a)));
         return undefined;
@@ -567,14 +618,14 @@ export class Machine {
         const { index } = op.a as Section;
         const token = (op.b as SectionToken).items;
         for (let i = 0; i < token.length; i += 2) {
-          this.#access(this.#allRecs[token[i]!]!.left[index] as Cell, ACCESS.reached, token[i + 1]!);
+          this.#access(this.#allRecs[token[i]].left[index], ACCESS.reached, token[i + 1]);
         }
         return undefined;
       }
       case KIND.spawn:
         return this.#spawn(task, node, op);
       case KIND.join:
-        this.#access((op.a as TaskRec).ended as Cell, ACCESS.reached, 1);
+        this.#access((op.a as TaskRec).ended, ACCESS.reached, 1);
         return undefined;
       case KIND.alloc:
         return this.#alloc(task, node, op, choice);
@@ -594,16 +645,33 @@ export class Machine {
     const owner = struct.owner.value;
     if (struct.life.value !== LIFE.live) {
       const use = mode === ACCESS.write ? 'Write' : 'Read';
-      this.#find(task, node, 'KASAN', `KASAN: slab-use-after-free ${use} in %f`, cell.toString(), cell);
+      this.#find(
+        task,
+        node,
+        'KASAN',
+        `KASAN: slab-use-after-free ${use} in %f`,
+        cell.toString(),
+        cell,
+      );
     }
     if (owner === task) return;
     if (owner !== null) throw escaped(struct, owner as TaskRec, task);
+    if (mode === ACCESS.bump) cell.bumped = true;
+    if (
+      cell.refcount &&
+      op.kind !== KIND.refInc &&
+      op.kind !== KIND.refDec &&
+      op.kind !== KIND.read
+    ) {
+      throw new MisuseError(
+        `${cell.toString()} is a reference count: use refcount_inc and refcount_dec`,
+      );
+    }
     this.#access(cell, mode);
-    if (struct.slab !== null) this.#access(struct.life as Cell, ACCESS.read);
+    if (struct.slab !== null) this.#access(struct.life, ACCESS.read);
     if (op.order === 'plain') this.plain = true;
     if (this.kcsan) this.#race(task, node, op, cell, mode);
   }
-
 
   #access(cell: Cell, mode: number, value = 0): void {
     const i = this.accessCount;
@@ -649,7 +717,7 @@ export class Machine {
   #publish(value: unknown): void {
     if (value instanceof Struct) {
       if (value.owner.value === null) return;
-      this.#set(value.owner as Cell, null);
+      this.#set(value.owner, null);
       for (const cell of value.cells) this.#publish(cell.value);
     } else if (value instanceof List) {
       for (const item of value.items) this.#publish(item);
@@ -660,42 +728,47 @@ export class Machine {
     const step = op.a as AtomicStep<unknown>;
     for (const cell of step.reads) this.#touch(task, node, op, cell, ACCESS.read);
     for (const cell of step.writes) this.#touch(task, node, op, cell, ACCESS.write);
+    const bumps = step.bumps ?? [];
+    for (const cell of bumps) this.#touch(task, node, op, cell, ACCESS.bump);
     return step.run((cell, value) => {
-      if (!step.writes.includes(cell as Cell)) {
-        throw new MisuseError(`atomic step '${step.label}' writes ${cell.toString()}: list it in writes`);
+      if (!step.writes.includes(cell) && !bumps.includes(cell)) {
+        throw new MisuseError(
+          `atomic step '${step.label}' writes ${cell.toString()}: list it in writes`,
+        );
       }
-      this.#store(cell as Cell, value);
+      this.#store(cell, value);
     });
   }
 
   #enterImplied(task: TaskRec, node: Node): void {
     for (const section of this.#sections) {
-      if (section.impliedBySpinlock && this.#grower.enters(node, section)) this.#enter(task, section);
+      if (section.impliedBySpinlock && this.#grower.enters(node, section))
+        this.#enter(task, section);
     }
   }
 
   #enter(task: TaskRec, section: Section): void {
-    const count = task.entered[section.index]!;
-    this.#access(count as Cell, ACCESS.write);
-    this.#access(this.#counts.snapshots[section.index]!, ACCESS.sees);
-    this.#set(count as Cell, count.value + 1);
+    const count = task.entered[section.index];
+    this.#access(count, ACCESS.write);
+    this.#access(this.#counts.snapshots[section.index], ACCESS.sees);
+    this.#set(count, count.value + 1);
   }
 
   #leave(task: TaskRec, section: Section): void {
-    const count = task.left[section.index]!;
-    this.#access(count as Cell, ACCESS.write);
-    this.#set(count as Cell, count.value + 1);
+    const count = task.left[section.index];
+    this.#access(count, ACCESS.write);
+    this.#set(count, count.value + 1);
   }
 
   #snapshot(task: TaskRec, section: Section): SectionToken {
     const inside: number[] = [];
     // Every entering, even by a task that does not exist yet, is ordered against this one.
-    this.#access(this.#counts.snapshots[section.index]!, ACCESS.read);
+    this.#access(this.#counts.snapshots[section.index], ACCESS.read);
     for (const other of this.tasks) {
       if (other === task) continue;
-      const entered = other.entered[section.index]!;
-      this.#access(entered as Cell, ACCESS.sees);
-      const left = this.#commutingSnapshots ? 0 : other.left[section.index]!.value;
+      const entered = other.entered[section.index];
+      this.#access(entered, ACCESS.sees);
+      const left = this.#commutingSnapshots ? 0 : other.left[section.index].value;
       if (entered.value > left) inside.push(other.index, entered.value);
     }
     return this.values.list(inside);
@@ -719,9 +792,9 @@ export class Machine {
     const reusable = slab.reuse === 'never' ? 0 : free.length;
     if (slab.reuse !== 'never') this.#access(slab.free as Cell, ACCESS.write);
     if (this.#failAlloc === 'explore' && this.#mayFail(task)) {
-      this.#access(this.#counts.failures as Cell, ACCESS.write);
+      this.#access(this.#counts.failures, ACCESS.write);
       if (choice === this.#allocChoices(task, op) - 1) {
-        this.#set(this.#counts.failures as Cell, this.#counts.failures.value + 1);
+        this.#set(this.#counts.failures, this.#counts.failures.value + 1);
         return null;
       }
     } else if (typeof this.#failAlloc === 'function' && !this.#booting) {
@@ -733,7 +806,7 @@ export class Machine {
     if (slot >= 0) {
       object = free[slot]!;
       this.#set(slab.free as Cell, this.values.list(free.filter((item) => item !== object)));
-      this.#access(object.life as Cell, ACCESS.write);
+      this.#access(object.life, ACCESS.write);
       for (const cell of object.cells) this.#set(cell, cell.initial);
     } else {
       object = task.instanceAt(node.allocs, slab, args, () => {
@@ -744,10 +817,10 @@ export class Machine {
         return created;
       });
     }
-    this.#set(object.life as Cell, LIFE.live);
+    this.#set(object.life, LIFE.live);
     // Stale pointers to a recycled object may still be about, so it is shared from the start.
-    this.#set(object.owner as Cell, slot >= 0 ? null : task);
-    this.#set(this.#counts.objects as Cell, this.allocated.length + 1);
+    this.#set(object.owner, slot >= 0 ? null : task);
+    this.#set(this.#counts.objects, this.allocated.length + 1);
     this.allocated.push(object);
     return object;
   }
@@ -756,12 +829,12 @@ export class Machine {
     const object = op.a as Struct;
     const slab = object.slab as Slab | null;
     if (slab === null) throw new MisuseError(`${object.toString()} did not come from a slab`);
-    if (object.owner.value !== task) this.#access(object.life as Cell, ACCESS.write);
+    if (object.owner.value !== task) this.#access(object.life, ACCESS.write);
     if (object.life.value !== LIFE.live) {
-      this.#find(task, node, 'KASAN', 'KASAN: double-free in %f', object.toString(), object.life as Cell);
+      this.#find(task, node, 'KASAN', 'KASAN: double-free in %f', object.toString(), object.life);
       return;
     }
-    this.#set(object.life as Cell, LIFE.freed);
+    this.#set(object.life, LIFE.freed);
     if (slab.reuse !== 'never') {
       this.#access(slab.free as Cell, ACCESS.write);
       this.#set(slab.free as Cell, this.values.list([...listOf(slab.free.value), object]));
@@ -770,7 +843,14 @@ export class Machine {
 
   // ---- reports ----------------------------------------------------------------------------
 
-  #find(task: TaskRec, node: Node, kind: FindingKind, title: string, detail: string, cell: Cell | null = null): void {
+  #find(
+    task: TaskRec,
+    node: Node,
+    kind: FindingKind,
+    title: string,
+    detail: string,
+    cell: Cell | null = null,
+  ): void {
     this.findings.push({
       kind,
       title,
@@ -783,7 +863,12 @@ export class Machine {
 
   #report(task: TaskRec, node: Node): void {
     for (const finding of node.findings ?? []) {
-      this.findings.push({ ...finding, place: { task: task.index, node }, other: null, cell: null });
+      this.findings.push({
+        ...finding,
+        place: { task: task.index, node },
+        other: null,
+        cell: null,
+      });
     }
   }
 
@@ -791,7 +876,8 @@ export class Machine {
   checkInvariants(): void {
     for (const { name, check } of this.invariants) {
       const wrong = check();
-      if (wrong !== null) this.addFinding({ kind: 'invariant', title: `invariant: ${name}`, detail: wrong });
+      if (wrong !== null)
+        this.addFinding({ kind: 'invariant', title: `invariant: ${name}`, detail: wrong });
     }
   }
 
@@ -825,6 +911,10 @@ class Counts extends Struct {
   }
 }
 
+function isPinned(count: number): boolean {
+  return count > REFCOUNT_PIN / 2;
+}
+
 function listOf(value: unknown): readonly unknown[] {
   return value instanceof List ? (value.items as readonly unknown[]) : [];
 }
@@ -850,7 +940,8 @@ function isDataAccess(kind: number): boolean {
 }
 
 function mix(cell: number, value: number, lane: number): number {
-  let x = Math.imul(cell * HASH_LANES + lane + 1, 0x9e3779b1) ^ Math.imul(value + 0x7f4a7c15, 0x85ebca6b);
+  let x =
+    Math.imul(cell * HASH_LANES + lane + 1, 0x9e3779b1) ^ Math.imul(value + 0x7f4a7c15, 0x85ebca6b);
   x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d);
   x = Math.imul(x ^ (x >>> 12), 0x297a2d39);
   return x ^ (x >>> 15);

@@ -11,6 +11,14 @@ import type { Identified } from './value.js';
 /** Values of `Struct.life`. */
 export const LIFE = { unallocated: 0, live: 1, freed: 2 } as const;
 
+/**
+ * Added to a reference count whose owner never lets go during a run. So far from zero no order of
+ * increments and decrements can be told from another, and the explorer does not try them all. The
+ * distance is more than any run has steps: whether two of them commute must not depend on which
+ * others came before.
+ */
+export const REFCOUNT_PIN = 1 << 22;
+
 /** One word of shared memory. Kernel code reaches it through the operations of op.ts only. */
 export class Cell<T = unknown> {
   /** Current content. Kernel code must not read it: invariants and renderers may. */
@@ -21,6 +29,10 @@ export class Cell<T = unknown> {
   readonly name: string;
   /** Lock class for the lock-order check; set on cells that hold a spinlock. */
   lockClass: string | null = null;
+  /** Holds a reference count: only the refcount operations and loads may touch it. */
+  refcount = false;
+  /** Some access of it commutes with others of its kind. */
+  bumped = false;
   /** A write to this cell re-evaluates the scenario's invariants. */
   watched = false;
   /** Number inside the machine, -1 before adoption. */
@@ -80,7 +92,7 @@ export abstract class Struct implements Identified {
   /** Declare a field. */
   protected cell<T>(name: string, initial: T): Cell<T> {
     const cell = new Cell<T>(this, name, initial);
-    this.cells.push(cell as Cell);
+    this.cells.push(cell);
     return cell;
   }
 
@@ -88,6 +100,13 @@ export abstract class Struct implements Identified {
   protected lockCell(name: string, lockClass: string, initial = 0): Cell<number> {
     const cell = this.cell(name, initial);
     cell.lockClass = lockClass;
+    return cell;
+  }
+
+  /** Declare a reference count. */
+  protected refcount(name: string, initial: number): Cell<number> {
+    const cell = this.cell(name, initial);
+    cell.refcount = true;
     return cell;
   }
 
@@ -100,9 +119,10 @@ export abstract class Struct implements Identified {
 export type ReusePolicy = 'never' | 'lifo' | 'explore';
 
 /** A kmem_cache: where objects of one type come from. Source of the idea: mm/slub.c. */
-export class Slab<S extends Struct = Struct, A extends readonly unknown[] = readonly unknown[]>
-  extends Struct
-{
+export class Slab<
+  S extends Struct = Struct,
+  A extends readonly unknown[] = readonly unknown[],
+> extends Struct {
   readonly name: string;
   readonly create: (...args: A) => S;
   readonly reuse: ReusePolicy;

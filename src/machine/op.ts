@@ -20,14 +20,7 @@ export type Task<T> = Generator<AnyOp, T, Reply>;
 
 /** Memory order of an access, as the kernel names it. */
 export type Order =
-  | 'plain'
-  | 'once'
-  | 'acquire'
-  | 'release'
-  | 'dereference'
-  | 'assign'
-  | 'full'
-  | 'relaxed';
+  'plain' | 'once' | 'acquire' | 'release' | 'dereference' | 'assign' | 'full' | 'relaxed';
 
 /** What an operation does. Numbers, because the engine switches on them in its inner loop. */
 export const KIND = {
@@ -56,6 +49,8 @@ export const KIND = {
   free: 22,
   choose: 23,
   fence: 24,
+  refInc: 26,
+  refDec: 27,
   /** Not a memory access: consumed while the generator runs, never a scheduling point. */
   note: 25,
 } as const;
@@ -104,6 +99,8 @@ export interface AtomicStep<T> {
   readonly label: string;
   readonly reads: readonly Cell[];
   readonly writes: readonly Cell[];
+  /** Cells changed in a way that commutes with the same step of other tasks, as adding to a set. */
+  readonly bumps?: readonly Cell[];
   /** Must touch no other cell. `set` writes, `cell.value` reads. */
   readonly run: (set: <V>(cell: Cell<V>, value: V) => void) => T;
 }
@@ -149,7 +146,7 @@ export class Op<T> implements Iterable<AnyOp, T, Reply> {
     this.a = a;
     this.b = b;
     this.order = order;
-    this.#pending = { done: false, value: this as AnyOp };
+    this.#pending = { done: false, value: this };
   }
 
   [Symbol.iterator](): this {
@@ -175,7 +172,7 @@ export class Op<T> implements Iterable<AnyOp, T, Reply> {
 export type AnyOp = Op<unknown>;
 
 function op<T>(kind: Kind, cell: Cell<never> | null, a: unknown, b: unknown, order: Order): Op<T> {
-  return new Op<T>(kind, cell as Cell | null, a, b, order);
+  return new Op<T>(kind, cell, a, b, order);
 }
 
 // ---- plain and marked accesses --------------------------------------------------------------
@@ -247,6 +244,19 @@ export function atomic_fetch_add(
   order: 'full' | 'relaxed' = 'full',
 ): Op<number> {
   return op(KIND.add, cell as Cell<never>, amount, null, order);
+}
+
+/**
+ * Add a reference. Relaxed. On a pinned count, increments and decrements commute.
+ * @returns false if the count was zero. Source: include/linux/refcount.h.
+ */
+export function refcount_inc(cell: Cell<number>): Op<boolean> {
+  return op(KIND.refInc, cell as Cell<never>, null, null, 'relaxed');
+}
+
+/** Drop a reference. Release. @returns the number left if that is 0 or less, else 1 */
+export function refcount_dec(cell: Cell<number>): Op<number> {
+  return op(KIND.refDec, cell as Cell<never>, null, null, 'release');
 }
 
 /** Set bits; answers the old value. */
@@ -417,12 +427,12 @@ export function might_sleep(where: string): Op<void> {
 
 /** Here the lock may be taken, whether or not this run takes it; for the lock-order check. */
 export function might_lock(cell: Cell<number>): Op<void> {
-  return note({ type: 'might-lock', cell: cell as Cell });
+  return note({ type: 'might-lock', cell: cell });
 }
 
 /** The caller's contract: this lock is held here. Source: include/linux/lockdep.h. */
 export function lockdep_assert_held(cell: Cell<number>): Op<void> {
-  return note({ type: 'assert-held', cell: cell as Cell });
+  return note({ type: 'assert-held', cell: cell });
 }
 
 /** The caller's contract: this runs inside the section. */

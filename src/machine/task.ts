@@ -93,12 +93,7 @@ export class TaskRec extends Struct implements TaskHandle {
    * The object of this task's `ordinal`-th allocation: the same one in every interleaving, so
    * that equal states have equal object names.
    */
-  instanceAt(
-    ordinal: number,
-    slab: Slab,
-    args: readonly unknown[],
-    create: () => Struct,
-  ): Struct {
+  instanceAt(ordinal: number, slab: Slab, args: readonly unknown[], create: () => Struct): Struct {
     let instances = this.#instances.get(ordinal);
     if (instances === undefined) {
       instances = [];

@@ -6,15 +6,7 @@
  */
 
 import { Struct, type Cell } from './memory.js';
-import {
-  await_until,
-  list_add,
-  list_del,
-  might_sleep,
-  read,
-  WRITE_ONCE,
-  type Task,
-} from './op.js';
+import { await_until, list_add, list_del, might_sleep, read, WRITE_ONCE, type Task } from './op.js';
 import { spin_lock, spin_unlock, type Spinlock } from './spinlock.js';
 import type { List } from './value.js';
 

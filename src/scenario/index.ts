@@ -41,6 +41,9 @@ function find<T extends { readonly name: string }>(
 ): T {
   const found = all.find((item) => item.name === name);
   if (found !== undefined) return found;
-  const near = nearest(name, all.map((item) => item.name));
+  const near = nearest(
+    name,
+    all.map((item) => item.name),
+  );
   throw new MisuseError(`there is no ${what} '${name}'; the nearest are ${near.join(', ')}`);
 }

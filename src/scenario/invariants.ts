@@ -6,7 +6,14 @@
  * grace periods over; only then does a count say something.
  */
 
-import { LIFE, type Cell, type FindingKind, type Invariant, type Machine } from '../machine/index.js';
+import {
+  LIFE,
+  REFCOUNT_PIN,
+  type Cell,
+  type FindingKind,
+  type Invariant,
+  type Machine,
+} from '../machine/index.js';
 import { count_of } from '../lockref/index.js';
 import { Dentry } from '../dcache/index.js';
 import { Inode, Pid, NsCommon, type StashedObject } from '../vfs/index.js';
@@ -16,13 +23,14 @@ export function watch(object: object): void {
   const cells: Cell<never>[] = [];
   if (object instanceof Dentry) cells.push(object.d_lockref as never, object.d_inode as never);
   if (object instanceof Pid || object instanceof NsCommon) {
-    cells.push(object.stashed as never, object.handles.open as never);
+    cells.push(object.stashed as never, object.handles.opened as never);
+    cells.push(object.handles.closed as never);
   }
   for (const cell of cells) cell.watched = true;
 }
 
 function openHandles(data: StashedObject): readonly Dentry[] {
-  return data.handles.open.value?.items ?? [];
+  return data.handles.open;
 }
 
 function isDead(dentry: Dentry): boolean {
@@ -31,14 +39,15 @@ function isDead(dentry: Dentry): boolean {
 
 /** The invariants of one object's stash. */
 export function stashInvariants(data: StashedObject): Invariant[] {
-  const each = (check: (dentry: Dentry, handles: readonly Dentry[]) => string | null) => (): string | null => {
-    const handles = openHandles(data);
-    for (const dentry of handles) {
-      const wrong = check(dentry, handles);
-      if (wrong !== null) return wrong;
-    }
-    return null;
-  };
+  const each =
+    (check: (dentry: Dentry, handles: readonly Dentry[]) => string | null) => (): string | null => {
+      const handles = openHandles(data);
+      for (const dentry of handles) {
+        const wrong = check(dentry, handles);
+        if (wrong !== null) return wrong;
+      }
+      return null;
+    };
   return [
     {
       name: 'one live dentry per object',
@@ -93,16 +102,21 @@ export function atQuiescence(machine: Machine, data: StashedObject, reaped: bool
     const held = handles.filter((d) => d === dentry).length;
     const count = count_of(dentry.d_lockref.value);
     if (count !== held) {
-      find('invariant', 'invariant: references are balanced', `${dentry.toString()} has count ${count} for ${held} handles`);
+      find(
+        'invariant',
+        'invariant: references are balanced',
+        `${dentry.toString()} has count ${count} for ${held} handles`,
+      );
     }
   }
   const alive = data.life.value === LIFE.live;
   const owners = (reaped ? 0 : 1) + inodes.size;
-  if (alive !== owners > 0 || (alive && data.count.value !== owners)) {
+  const count = data.count.value - (reaped ? 0 : REFCOUNT_PIN);
+  if (alive !== owners > 0 || (alive && count !== owners)) {
     find(
       'invariant',
       'invariant: references are balanced',
-      `${data.toString()} has count ${data.count.value}, ${alive ? 'alive' : 'freed'}, for ${owners} owners`,
+      `${data.toString()} has count ${count}, ${alive ? 'alive' : 'freed'}, for ${owners} owners`,
     );
   }
   if (alive && data.stashed.value !== (handles[0] ?? null)) {

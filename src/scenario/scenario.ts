@@ -11,6 +11,7 @@ import {
   IS_ERR,
   Machine,
   PTR_ERR,
+  REFCOUNT_PIN,
   WARN,
   type Branch,
   type KernelFunction,
@@ -72,7 +73,11 @@ export function programOf(scenario: Scenario, options: ScenarioOptions): Program
   };
 }
 
-function build(scenario: Scenario, options: ScenarioOptions, machineOptions: MachineOptions): Built {
+function build(
+  scenario: Scenario,
+  options: ScenarioOptions,
+  machineOptions: MachineOptions,
+): Built {
   const { variant } = options;
   const machine = new Machine({
     ...machineOptions,
@@ -93,11 +98,13 @@ function build(scenario: Scenario, options: ScenarioOptions, machineOptions: Mac
   const data = machine.boot(function* () {
     return (yield* pidfs ? k.alloc_pid(handles) : k.alloc_ns(handles))!;
   });
+  const reaped = scenario.tasks.some(({ calls }) => calls.includes('reap'));
+  // Without a reap the creator keeps its reference for the whole run.
+  if (!reaped) data.count.value += REFCOUNT_PIN;
   machine.invariants.push(...stashInvariants(data));
   for (const { name, calls } of scenario.tasks) {
     machine.addTask({ name }, () => process(k, sb, data, calls));
   }
-  const reaped = scenario.tasks.some(({ calls }) => calls.includes('reap'));
   return { machine, atEnd: () => atQuiescence(machine, data, reaped) };
 }
 

@@ -51,24 +51,36 @@ export function decodeToken(
   variants: readonly string[],
 ): TokenContent {
   const match = /^([^/]+)\/([^/@]+)@([^/+]+)((?:\+[^/+]+)*)\/([^/~]*)~([a-z2-7]{4})$/.exec(token);
-  if (match === null) throw new MisuseError('this is not a replay token: it looks like dlab1/…/…~abcd');
+  if (match === null)
+    throw new MisuseError('this is not a replay token: it looks like dlab1/…/…~abcd');
   const [, version, scenarioSlug, variantSlug, optionText, schedule, sum] = match as unknown as [
-    string, string, string, string, string, string, string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
   ];
   if (version !== VERSION) {
     throw new MisuseError(`a token of format ${version}; this dlab reads ${VERSION}`);
   }
   if (checksum(token.slice(0, token.lastIndexOf('~'))) !== sum) {
-    throw new MisuseError('the token is damaged: its checksum does not fit. Copy the whole word again');
+    throw new MisuseError(
+      'the token is damaged: its checksum does not fit. Copy the whole word again',
+    );
   }
   const scenario = scenarios.find((name) => slug(name) === scenarioSlug);
-  if (scenario === undefined) throw new MisuseError(`the token's scenario '${scenarioSlug}' does not exist here`);
+  if (scenario === undefined)
+    throw new MisuseError(`the token's scenario '${scenarioSlug}' does not exist here`);
   const variant = variants.find((name) => slug(name) === variantSlug);
-  if (variant === undefined) throw new MisuseError(`the token's variant '${variantSlug}' does not exist here`);
+  if (variant === undefined)
+    throw new MisuseError(`the token's variant '${variantSlug}' does not exist here`);
   const options = new Set(optionText.split('+').filter((option) => option !== ''));
   const known = ['counter', 'spinlock', 'pidfs', 'lifo', 'explore', 'fail', 'patched'];
   for (const option of options) {
-    if (!known.includes(option)) throw new MisuseError(`the token's option '${option}' is not known here`);
+    if (!known.includes(option))
+      throw new MisuseError(`the token's option '${option}' is not known here`);
   }
   return {
     scenario,
@@ -102,8 +114,8 @@ export function decodeSchedule(text: string): Schedule {
     if (match === null || (match[1] === 'G') !== (match[3] !== '')) {
       throw new MisuseError(`the token's schedule has a run '${run}' that cannot be read`);
     }
-    const own = String(match[2]!.charCodeAt(0) - FIRST_LETTER);
-    const task = match[1] === 'G' ? [own, ...match[3]!.split('_')].join('.') : own;
+    const own = String(match[2].charCodeAt(0) - FIRST_LETTER);
+    const task = match[1] === 'G' ? [own, ...match[3].split('_')].join('.') : own;
     const count = match[5] === undefined ? 1 : Number(match[5]);
     for (let i = 0; i < count; i += 1) schedule.push({ task, choice: Number(match[4] ?? 0) });
   }

@@ -1,5 +1,11 @@
 /** Traces: recording and rendering one interleaving. */
-export { createKernelLog, KERNEL_LEVELS, logTrace, type KernelLevel, type KernelLog } from './klog.js';
+export {
+  createKernelLog,
+  KERNEL_LEVELS,
+  logTrace,
+  type KernelLevel,
+  type KernelLog,
+} from './klog.js';
 export { ladder, PLAIN, type LadderOptions, type Palette } from './ladder.js';
 export { Names } from './names.js';
 export { Recorder, type Replayed } from './recorder.js';

@@ -40,7 +40,7 @@ export function createKernelLog(destination: DestinationStream): KernelLog {
 export function logTrace(trace: Trace, log: KernelLog): void {
   const children = trace.tasks.map((task, cpu) => log.child({ cpu, task: task.name }));
   for (const { n, task, log: lines, findings } of trace.operations) {
-    const child = children[task]!;
+    const child = children[task];
     for (const { level, text } of lines) {
       const known = level in KERNEL_LEVELS ? (level as KernelLevel) : 'info';
       child[known]({ n }, text);

@@ -48,26 +48,39 @@ export function ladder(trace: Trace, options: LadderOptions = {}): string {
   const width = Math.max(60, options.width ?? 80);
   const columns = columnsOf(trace);
   const lines: string[] = [header(trace, columns)];
-  const shown = trace.operations.filter((operation) => options.verbose === true || matters(operation));
+  const shown = trace.operations.filter(
+    (operation) => options.verbose === true || matters(operation),
+  );
   const numbered = new Map(shown.map((operation, i) => [operation.n, i + 1]));
   let last = -1;
   for (const run of runsOf(shown)) {
-    const { task } = run[0]!;
+    const { task } = run[0];
     const rails = (mark: string, at: number): string => columns.rails(mark, at, glyphs.rail);
-    if (last !== -1 && task !== last && !trace.tasks[task]!.actor) {
-      const from = trace.tasks[last]!.actor ? '' : ` ${trace.tasks[last]!.name} is preempted;`;
-      lines.push(palette.dim(clip(`      ${rails(glyphs.rail, -1)} ~${from} ${trace.tasks[task]!.name} runs`, width)));
+    if (last !== -1 && task !== last && !trace.tasks[task].actor) {
+      const from = trace.tasks[last].actor ? '' : ` ${trace.tasks[last].name} is preempted;`;
+      lines.push(
+        palette.dim(
+          clip(`      ${rails(glyphs.rail, -1)} ~${from} ${trace.tasks[task].name} runs`, width),
+        ),
+      );
     }
     last = task;
     for (const item of options.verbose === true ? run : fold(run, trace)) {
       if (typeof item === 'number') {
-        lines.push(palette.dim(clip(`      ${rails(glyphs.fold, columns.of(task))} ${glyphs.fold} ${item} more steps of ${trace.tasks[task]!.name}`, width)));
+        lines.push(
+          palette.dim(
+            clip(
+              `      ${rails(glyphs.fold, columns.of(task))} ${glyphs.fold} ${item} more steps of ${trace.tasks[task].name}`,
+              width,
+            ),
+          ),
+        );
         continue;
       }
       const bad = item.findings.length > 0;
       const number = String(numbered.get(item.n)).padStart(4);
       const mark = rails(bad ? glyphs.bad : glyphs.here, columns.of(task));
-      const fn = (item.stack[0]?.fn ?? trace.tasks[task]!.name).slice(0, 22).padEnd(22);
+      const fn = (item.stack[0]?.fn ?? trace.tasks[task].name).slice(0, 22).padEnd(22);
       const text = clip(`${number}  ${mark} ${fn} ${access(item, glyphs)}`, width);
       lines.push(bad ? palette.bad(text) : text);
     }
@@ -88,15 +101,15 @@ function columnsOf(trace: Trace): Columns & { readonly names: readonly string[] 
   const count = names.length + (trace.tasks.some((task) => task.actor) ? 1 : 0);
   return {
     names,
-    of: (task) => column[task]!,
+    of: (task) => column[task],
     rails: (mark, at, rail) =>
-      Array.from({ length: count }, (_, i) => ` ${i === at ? mark : rail} `).join(''),
+      Array.from({ length: count }, (_, i) => ` ${i === at ? mark : rail}  `).join(''),
   };
 }
 
 function header(trace: Trace, columns: { readonly names: readonly string[] }): string {
-  const heads = columns.names.map((_, i) => ` C${i}`);
-  if (trace.tasks.some((task) => task.actor)) heads.push('RCU');
+  const heads = columns.names.map((_, i) => ` C${i} `);
+  if (trace.tasks.some((task) => task.actor)) heads.push('RCU ');
   const who = columns.names.map((name, i) => `C${i} = ${name}`).join(', ');
   return `      ${who}\n      ${heads.join('')} function               access`;
 }
@@ -105,14 +118,14 @@ function header(trace: Trace, columns: { readonly names: readonly string[] }): s
 function matters(operation: TraceOperation): boolean {
   if (operation.findings.length > 0) return true;
   if (!operation.visible) return false;
-  return !['fence', 'spawn', 'sectionSnapshot', 'sectionAwait', 'alloc'].includes(operation.op);
+  return !['fence', 'spawn', 'sectionAwait', 'alloc'].includes(operation.op);
 }
 
 function runsOf(operations: readonly TraceOperation[]): TraceOperation[][] {
   const runs: TraceOperation[][] = [];
   for (const operation of operations) {
     const run = runs.at(-1);
-    if (run !== undefined && run[0]!.task === operation.task) run.push(operation);
+    if (run !== undefined && run[0].task === operation.task) run.push(operation);
     else runs.push([operation]);
   }
   return runs;
@@ -141,8 +154,11 @@ function fold(run: TraceOperation[], trace: Trace): (TraceOperation | number)[] 
 
 /** Operations that tell the story: what reports are about, and what changes the shared pointers. */
 function isKey(operation: TraceOperation, trace: Trace): boolean {
-  if (operation.findings.length > 0 || operation.op === 'free' || operation.op === 'atomic') return true;
+  if (operation.findings.length > 0 || operation.op === 'free' || operation.op === 'atomic')
+    return true;
   if (operation.branches.length > 0) return true;
+  if (operation.op === 'sectionSnapshot' || operation.wrote?.startsWith('dead') === true)
+    return true;
   const guilty = new Set(
     trace.operations.filter((o) => o.findings.length > 0).map((o) => `${o.object}.${o.field}`),
   );
@@ -151,7 +167,10 @@ function isKey(operation: TraceOperation, trace: Trace): boolean {
 }
 
 function access(operation: TraceOperation, glyphs: Glyphs): string {
-  const where = operation.object === null ? '' : `${operation.object}${operation.field === null ? '' : `.${operation.field}`}`;
+  const where =
+    operation.object === null
+      ? ''
+      : `${operation.object}${operation.field === null ? '' : `.${operation.field}`}`;
   const { value, wrote } = operation;
   switch (operation.op) {
     case 'read':
@@ -163,6 +182,10 @@ function access(operation: TraceOperation, glyphs: Glyphs): string {
       return wrote === null
         ? `cmpxchg ${where} fails, is ${value}`
         : `cmpxchg ${where} ${value} ${glyphs.change} ${wrote}`;
+    case 'refInc':
+      return `${where} gets one more, is ${wrote}`;
+    case 'refDec':
+      return `${where} gets one less, is ${wrote}`;
     case 'xchg':
     case 'add':
     case 'or':
@@ -173,7 +196,9 @@ function access(operation: TraceOperation, glyphs: Glyphs): string {
     case 'unlock':
       return `${lockName(operation)} released`;
     case 'trylock':
-      return wrote === null ? `${lockName(operation)} is busy` : `${lockName(operation)} taken (try)`;
+      return wrote === null
+        ? `${lockName(operation)} is busy`
+        : `${lockName(operation)} taken (try)`;
     case 'listAdd':
       return `${where} gains ${wrote}`;
     case 'listDel':
@@ -185,7 +210,11 @@ function access(operation: TraceOperation, glyphs: Glyphs): string {
     case 'sectionExit':
       return 'rcu_read_unlock';
     case 'atomic':
-      return operation.stack[0]?.fn === 'release' ? 'the descriptor is closed' : 'the descriptor is open';
+      return operation.stack[0]?.fn === 'release'
+        ? 'the descriptor is closed'
+        : 'the descriptor is open';
+    case 'sectionSnapshot':
+      return 'a grace period is asked for';
     case 'relax':
       return 'cpu_relax';
     default:
@@ -208,13 +237,17 @@ function explanation(
   for (const { title, detail, operation } of trace.findings) {
     const at = trace.operations[operation - 1];
     const number = at === undefined ? undefined : numbered.get(at.n);
-    lines.push(...wrap(`${glyphs.bad} ${number === undefined ? '' : `step ${number}: `}${title}`, width).map(palette.bad));
+    lines.push(
+      ...wrap(`${glyphs.bad} ${number === undefined ? '' : `step ${number}: `}${title}`, width).map(
+        palette.bad,
+      ),
+    );
     if (at?.object != null && trace.freed[at.object] !== undefined && at.op !== 'free') {
-      const freedAt = trace.operations[trace.freed[at.object]! - 1]!;
+      const freedAt = trace.operations[trace.freed[at.object] - 1];
       lines.push(
         ...wrap(
-          `  ${at.object} was freed at step ${numbered.get(freedAt.n)} by ${trace.tasks[freedAt.task]!.name}` +
-            `; ${trace.tasks[at.task]!.name} still has a pointer to it`,
+          `  ${at.object} was freed at step ${numbered.get(freedAt.n)} by ${trace.tasks[freedAt.task].name}` +
+            `; ${trace.tasks[at.task].name} still has a pointer to it`,
           width,
         ),
       );
@@ -238,7 +271,12 @@ function wrap(text: string, width: number): string[] {
       lines.push(line);
       line = `    ${word}`;
     } else {
-      line = line.length === 0 && lines.length === 0 && word === '' ? ' ' : line === '' ? word : `${line} ${word}`;
+      line =
+        line.length === 0 && lines.length === 0 && word === ''
+          ? ' '
+          : line === ''
+            ? word
+            : `${line} ${word}`;
     }
   }
   lines.push(line);

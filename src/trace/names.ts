@@ -3,7 +3,7 @@
  * the machine calls it inside. Invariant: one object has one name in one trace.
  */
 
-import { Cell, ErrPtr, List, Struct } from '../machine/index.js';
+import { Cell, ErrPtr, List, REFCOUNT_PIN, Struct } from '../machine/index.js';
 
 export class Names {
   readonly #names = new Map<Struct, string>();
@@ -42,6 +42,7 @@ export class Names {
 const DEAD = -128;
 
 function word(value: number, cell: Cell): string {
+  if (cell.refcount && value > REFCOUNT_PIN / 2) return String(value - REFCOUNT_PIN);
   if (cell.lockClass !== null && cell.name.includes('ref')) {
     const count = value >> 1;
     const text = count === DEAD ? 'dead (-128)' : String(count);

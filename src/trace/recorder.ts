@@ -9,6 +9,7 @@ import {
   Struct,
   type AnyOp,
   type Cell,
+  type Finding,
   type Node,
   type Observer,
   type TaskRec,
@@ -21,7 +22,11 @@ const OP_NAMES = Object.fromEntries(Object.entries(KIND).map(([name, kind]) => [
 
 /** What a replay tells the recorder; the explorer's replay() fits. */
 export interface Replayed {
-  readonly findings: readonly { readonly step: number; readonly title: string; readonly finding: { readonly detail: string } }[];
+  readonly findings: readonly {
+    readonly step: number;
+    readonly title: string;
+    readonly finding: Finding;
+  }[];
   readonly diverged: { readonly step: number; readonly reason: string } | null;
 }
 
@@ -30,6 +35,7 @@ type Draft = { -readonly [K in keyof TraceOperation]: TraceOperation[K] };
 export class Recorder implements Observer {
   readonly names = new Names();
   readonly #operations: Draft[] = [];
+  readonly #nodes: Node[] = [];
   readonly #tasks: TaskRec[] = [];
   readonly #writtenBy = new Map<Cell, number>();
   readonly #freed: Record<string, number> = {};
@@ -53,6 +59,7 @@ export class Recorder implements Observer {
     let index = this.#tasks.indexOf(task);
     if (index < 0) index = this.#tasks.push(task) - 1;
     const cell = op.cell as Cell | null;
+    this.#nodes.push(node);
     const value = this.#found(op, result, cell);
     const wrote = this.#stored(op, result, cell);
     this.#operations.push({
@@ -107,6 +114,9 @@ export class Recorder implements Observer {
         return this.names.value(op.a, cell);
       case KIND.cmpxchg:
         return result === op.a ? this.names.value(op.b, cell) : null;
+      case KIND.refInc:
+      case KIND.refDec:
+        return this.names.value(cell!.value, cell);
       case KIND.add:
         return this.names.value((result as number) + (op.a as number), cell);
       case KIND.or:
@@ -133,9 +143,15 @@ export class Recorder implements Observer {
   trace(program: string, steps: number, switches: number, replayed: Replayed): Trace {
     const findings = replayed.findings.map(({ step, title, finding }) => {
       const inStep = this.#operations.filter((operation) => operation.step === step);
-      const at = inStep.find((operation) => operation.visible) ?? inStep.at(-1) ?? this.#operations.at(-1);
+      const there = inStep.find(
+        (operation) => this.#nodes[operation.n - 1] === finding.place?.node,
+      );
+      const at = there ?? inStep.at(-1) ?? this.#operations.at(-1);
       if (at !== undefined) at.findings = [...at.findings, title];
-      return { title, detail: finding.detail, operation: at?.n ?? 0 };
+      const { cell } = finding;
+      const detail =
+        cell === null ? finding.detail : `on ${this.names.of(cell.struct)}.${cell.name}`;
+      return { title, detail, operation: at?.n ?? 0 };
     });
     return {
       schema: TRACE_SCHEMA_VERSION,

@@ -40,7 +40,8 @@ export class Snapshots {
           if (object.cells.length === 0 || object.kind === 'machine') continue;
           const view = (draft[this.#names.of(object)] ??= {});
           set(view, 'life', LIFE_NAMES[object.life.value] ?? '');
-          for (const cell of object.cells) set(view, cell.name, this.#names.value(cell.value, cell));
+          for (const cell of object.cells)
+            set(view, cell.name, this.#names.value(cell.value, cell));
         }
       }),
     );

@@ -12,6 +12,7 @@ import {
   READ_ONCE,
   type Cell,
   type ErrPtr,
+  type List,
   type Task,
 } from '../machine/index.js';
 import type { Dentry } from '../dcache/index.js';
@@ -50,32 +51,35 @@ export function* close_stashed(k: VfsKernel, data: StashedObject, dentry: Dentry
 }
 
 function watchedBy(data: StashedObject, dentry: Dentry): Cell[] {
-  return [dentry.d_lockref, dentry.d_inode, data.stashed] as Cell[];
+  return [dentry.d_inode, data.stashed] as Cell[];
 }
 
-/** The descriptor is there. */
+/** In an order of its own, so that it does not matter who came first. */
+function sorted(k: VfsKernel, dentries: Iterable<Dentry>): List<Dentry> {
+  return k.list([...dentries].sort((a, b) => a.vid - b.vid));
+}
+
+/** The descriptor is there. Two of these commute; one and a release do not. */
 export function* hold(k: VfsKernel, data: StashedObject, dentry: Dentry): Task<void> {
-  const { open } = data.handles;
+  const { opened, closed } = data.handles;
   yield* atomic_step({
     label: 'hold',
-    reads: watchedBy(data, dentry),
-    writes: [open] as Cell[],
-    run: (set) => set(open, k.list([...(open.value ?? []), dentry])),
+    reads: [...watchedBy(data, dentry), closed as Cell],
+    writes: [],
+    bumps: [opened as Cell],
+    run: (set) => set(opened, sorted(k, [...(opened.value ?? []), dentry])),
   });
 }
 
 /** The descriptor is gone; its reference on the dentry is not, yet. */
 export function* release(k: VfsKernel, data: StashedObject, dentry: Dentry): Task<void> {
-  const { open } = data.handles;
+  const { opened, closed } = data.handles;
   yield* atomic_step({
     label: 'release',
-    reads: watchedBy(data, dentry),
-    writes: [open] as Cell[],
-    run: (set) => {
-      const rest = [...(open.value ?? [])];
-      rest.splice(rest.indexOf(dentry), 1);
-      set(open, k.list(rest));
-    },
+    reads: [...watchedBy(data, dentry), opened as Cell],
+    writes: [],
+    bumps: [closed as Cell],
+    run: (set) => set(closed, sorted(k, [...(closed.value ?? []), dentry])),
   });
 }
 
@@ -83,4 +87,3 @@ export function* release(k: VfsKernel, data: StashedObject, dentry: Dentry): Tas
 export function* ino_of(_k: VfsKernel, data: StashedObject): Task<number> {
   return yield* READ_ONCE(data.ino);
 }
-

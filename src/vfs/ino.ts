@@ -6,13 +6,7 @@
  * Mirrors fs/inode.c, lib/idr.c and the number rules of fs/pidfs.c and fs/nsfs.c.
  */
 
-import {
-  atomic_fetch_add,
-  atomic_step,
-  Struct,
-  type Cell,
-  type Task,
-} from '../machine/index.js';
+import { atomic_fetch_add, atomic_step, Struct, type Cell, type Task } from '../machine/index.js';
 
 /** Numbers that count up for ever: pidfs on 64 bit, where the first one is 301. */
 export class InoCounter extends Struct {

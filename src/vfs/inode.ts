@@ -65,7 +65,8 @@ export function* new_inode_pseudo(k: VfsKernel, sb: SuperBlock): Task<Inode | nu
 
 /** Add a reference to an inode that one already holds. Source: fs/inode.c. */
 export function* ihold(_k: VfsKernel, inode: Inode): Task<void> {
-  if ((yield* atomic_fetch_add(inode.i_count, 1)) < 1) yield* WARN('WARNING: ihold of a dead inode');
+  if ((yield* atomic_fetch_add(inode.i_count, 1)) < 1)
+    yield* WARN('WARNING: ihold of a dead inode');
 }
 
 /** Drop a reference; the last one evicts. May sleep. Source: fs/inode.c. */
@@ -122,12 +123,7 @@ function* i_callback(_k: VfsKernel, inode: Inode): Task<void> {
 }
 
 /** Fill a private inode in, before anybody can see it. */
-export function* fill_inode(
-  _k: VfsKernel,
-  inode: Inode,
-  ino: number,
-  mode: number,
-): Task<void> {
+export function* fill_inode(_k: VfsKernel, inode: Inode, ino: number, mode: number): Task<void> {
   yield* write(inode.i_ino, ino);
   yield* write(inode.i_mode, mode);
 }

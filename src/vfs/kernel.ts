@@ -141,7 +141,9 @@ function lockref_functions(model: LockrefModel): Record<string, KernelFunction> 
 
 function unknownFunction(name: string, known: readonly string[]): MisuseError {
   const near = nearest(name, known);
-  return new MisuseError(`there is no kernel function '${name}'; the nearest are ${near.join(', ')}`);
+  return new MisuseError(
+    `there is no kernel function '${name}'; the nearest are ${near.join(', ')}`,
+  );
 }
 
 /** The three names most like `name`. */
@@ -156,10 +158,10 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i];
     for (let j = 1; j <= b.length; j += 1) {
-      const substitute = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, row[j]! + 1, next[j - 1]! + 1));
+      const substitute = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitute, row[j] + 1, next[j - 1] + 1));
     }
     row = next;
   }
-  return row[b.length]!;
+  return row[b.length];
 }

@@ -37,7 +37,10 @@ const FOUND_LIVE = branch('stash_dentry', 'finds a live dentry in the stash');
 export const TAKES_OVER = branch('stash_dentry', 'takes over a dead dentry');
 const TRIES_AGAIN = branch('stash_dentry', 'loses the take-over and tries again');
 const NOT_MINE = branch('stashed_dentry_prune', 'finds that the stash is not its own any more');
-const NEGATIVE = branch('stashed_dentry_prune', 'sees a negative dentry and leaves the stash alone');
+const NEGATIVE = branch(
+  'stashed_dentry_prune',
+  'sees a negative dentry and leaves the stash alone',
+);
 
 export const LIBFS_BRANCHES: readonly Branch[] = [
   REUSED,
@@ -51,7 +54,16 @@ export const LIBFS_BRANCHES: readonly Branch[] = [
 ];
 
 /** The branches for variants that write their own stash_dentry. */
-export const STASH = { INSTALLED, FOUND_LIVE, TAKES_OVER, TRIES_AGAIN, NOT_MINE, NEGATIVE, REUSED, LOST };
+export const STASH = {
+  INSTALLED,
+  FOUND_LIVE,
+  TAKES_OVER,
+  TRIES_AGAIN,
+  NOT_MINE,
+  NEGATIVE,
+  REUSED,
+  LOST,
+};
 
 /**
  * The dentry in the stash, with a reference, if there is one and it is alive.
@@ -112,7 +124,8 @@ export function* check_stashed(
   stashed: Stash,
   data: StashedObject,
 ): Task<Dentry> {
-  if ((yield* READ_ONCE(dentry.d_fsdata)) !== stashed) yield* WARN('WARNING: dentry of another stash');
+  if ((yield* READ_ONCE(dentry.d_fsdata)) !== stashed)
+    yield* WARN('WARNING: dentry of another stash');
   const inode = yield* READ_ONCE(dentry.d_inode);
   const owner = yield* READ_ONCE((inode as { i_private: Cell<unknown> } | null)!.i_private);
   if (owner !== data) yield* WARN('WARNING: inode of another object');

@@ -7,11 +7,12 @@
  */
 
 import {
-  atomic_fetch_add,
   cmpxchg,
   kmem_cache_alloc,
   kmem_cache_free,
   READ_ONCE,
+  refcount_dec,
+  refcount_inc,
   Struct,
   WARN,
   type Cell,
@@ -33,7 +34,16 @@ export interface StashedOperations<T extends StashedObject> {
 
 /** Open handles of one object, for the invariants; the kernel has no such list. */
 export class Handles extends Struct {
-  readonly open: Cell<List<Dentry> | null> = this.cell<List<Dentry> | null>('open', null);
+  /** Every dentry that was opened, once per open; and those that were closed again. */
+  readonly opened: Cell<List<Dentry> | null> = this.cell<List<Dentry> | null>('opened', null);
+  readonly closed: Cell<List<Dentry> | null> = this.cell<List<Dentry> | null>('closed', null);
+
+  /** The dentries that are open now, once per handle. For invariants, not for kernel code. */
+  get open(): Dentry[] {
+    const open = [...(this.opened.value ?? [])];
+    for (const dentry of this.closed.value ?? []) open.splice(open.indexOf(dentry), 1);
+    return open;
+  }
 
   constructor() {
     super('handles');
@@ -41,7 +51,7 @@ export class Handles extends Struct {
 }
 
 export abstract class StashedObject extends Struct {
-  readonly count = this.cell('count', 1);
+  readonly count = this.refcount('count', 1);
   readonly stashed = this.cell<Dentry | null>('stashed', null);
   readonly ino = this.cell('ino', 0);
   readonly handles: Handles;
@@ -89,30 +99,31 @@ export function* alloc_ns(k: VfsKernel, handles: Handles): Task<NsCommon | null>
 
 /** Add a reference; the caller knows that the object is alive. Source: include/linux/pid.h. */
 export function* get_data(_k: VfsKernel, data: StashedObject): Task<void> {
-  if ((yield* atomic_fetch_add(data.count, 1)) < 1) {
+  if (!(yield* refcount_inc(data.count))) {
     yield* WARN('refcount_t: addition on 0; use-after-free');
   }
 }
 
 /** Drop a reference on a pid; the last one frees it. Never sleeps. Source: kernel/pid.c. */
 export function* put_pid(_k: VfsKernel, pid: Pid): Task<void> {
-  const old = yield* atomic_fetch_add(pid.count, -1);
-  if (old === 1) {
-    if ((yield* READ_ONCE(pid.stashed)) !== null) yield* WARN('WARNING: pid freed with a stashed dentry');
+  const left = yield* refcount_dec(pid.count);
+  if (left === 0) {
+    if ((yield* READ_ONCE(pid.stashed)) !== null)
+      yield* WARN('WARNING: pid freed with a stashed dentry');
     yield* kmem_cache_free(pid);
-  } else if (old < 1) {
+  } else if (left < 0) {
     yield* WARN('refcount_t: underflow; use-after-free');
   }
 }
 
 /** Drop a reference on a namespace; the last one frees it and its number. May sleep. */
 export function* put_ns(k: VfsKernel, ns: NsCommon): Task<void> {
-  const old = yield* atomic_fetch_add(ns.count, -1);
-  if (old === 1) {
+  const left = yield* refcount_dec(ns.count);
+  if (left === 0) {
     const inum = yield* READ_ONCE(ns.ino);
     yield* kmem_cache_free(ns);
     yield* ida_free(k.ns_ida, inum);
-  } else if (old < 1) {
+  } else if (left < 0) {
     yield* WARN('refcount_t: underflow; use-after-free');
   }
 }

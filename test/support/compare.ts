@@ -1,6 +1,12 @@
 /** Comparing an explorer with the brute-force oracle on one program. */
 
-import { brute, explore, type Engine, type ExploreOptions, type Program } from '../../src/explore/index.js';
+import {
+  brute,
+  explore,
+  type Engine,
+  type ExploreOptions,
+  type Program,
+} from '../../src/explore/index.js';
 import { finalState } from './random-program.js';
 
 export interface Outcome {
@@ -18,11 +24,7 @@ export function oracle(program: Program, executionsMax: number, fuse: boolean): 
 }
 
 /** What an explorer finds. */
-export function explored(
-  program: Program,
-  engine: Engine,
-  options: ExploreOptions = {},
-): Outcome {
+export function explored(program: Program, engine: Engine, options: ExploreOptions = {}): Outcome {
   const finals = new Set<string>();
   const result = explore(program, {
     engine,

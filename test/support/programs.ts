@@ -58,7 +58,7 @@ export function ainc(n: number): Program {
     Array.from({ length: n }, (_, i) => [
       `t${i}`,
       function* (): Task<void> {
-        yield* atomic_fetch_add(x[0]!, 1);
+        yield* atomic_fetch_add(x[0], 1);
       },
     ]),
   );
@@ -70,13 +70,13 @@ export function readers(n: number): Program {
     ...Array.from({ length: n }, (_, i): [string, () => Task<unknown>] => [
       `r${i}`,
       function* (): Task<void> {
-        yield* READ_ONCE(x[0]!);
+        yield* READ_ONCE(x[0]);
       },
     ]),
     [
       'w',
       function* (): Task<void> {
-        yield* WRITE_ONCE(x[0]!, 1);
+        yield* WRITE_ONCE(x[0], 1);
       },
     ],
   ]);
@@ -88,13 +88,13 @@ export function lastzero(n: number): Program {
     [
       'r',
       function* (): Task<void> {
-        for (let i = n; (yield* READ_ONCE(x[i]!)) !== 0; i -= 1);
+        for (let i = n; (yield* READ_ONCE(x[i])) !== 0; i -= 1);
       },
     ],
     ...Array.from({ length: n }, (_, j): [string, () => Task<unknown>] => [
       `w${j}`,
       function* (): Task<void> {
-        yield* WRITE_ONCE(x[j + 1]!, (yield* READ_ONCE(x[j]!)) + 1);
+        yield* WRITE_ONCE(x[j + 1], (yield* READ_ONCE(x[j])) + 1);
       },
     ]),
   ]);

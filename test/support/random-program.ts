@@ -14,10 +14,13 @@ import {
   kmem_cache_alloc,
   kmem_cache_free,
   lock_bit,
-  Machine,
+  type Machine,
   might_sleep,
   read,
   READ_ONCE,
+  refcount_dec,
+  REFCOUNT_PIN,
+  refcount_inc,
   section_await,
   section_enter,
   section_exit,
@@ -46,9 +49,11 @@ export type Instruction =
   | { readonly op: 'lock' | 'unlock' | 'tryIncrement'; readonly l: number }
   | { readonly op: 'rcuEnter' | 'rcuExit' | 'sleep' | 'choose' }
   | { readonly op: 'deref' | 'replace' | 'take'; readonly p: number }
+  | { readonly op: 'get' | 'put' | 'count' }
   | { readonly op: 'fork'; readonly v: number; readonly wait: boolean };
 
 export interface Recipe {
+  readonly pinned: boolean;
   readonly tasks: readonly (readonly Instruction[])[];
   readonly reuse: ReusePolicy;
 }
@@ -56,6 +61,7 @@ export interface Recipe {
 class Shared extends Struct {
   readonly x = [0, 1].map((i) => this.cell<number>(`x${i}`, 0));
   readonly lock = [0, 1].map((i) => this.lockCell(`lock${i}`, `lock${i}`));
+  readonly count = this.refcount('count', 3);
   readonly p = [0].map((i) => this.cell<Thing | null>(`p${i}`, null));
   readonly seen: Cell<number>[] = [0, 1, 2, 3].map((i) => this.cell<number>(`seen${i}`, 0));
 }
@@ -77,6 +83,8 @@ const THEMES: readonly (readonly Instruction['op'][])[] = [
   ['rcuEnter', 'replace', 'replace', 'lock'],
   ['fork', 'load', 'add', 'choose'],
   ['retry', 'store', 'store', 'fork', 'sleep'],
+  ['get', 'put', 'put', 'count'],
+  ['get', 'put', 'load', 'store'],
 ];
 
 /** A recipe from a seed: `size` instructions over two or three tasks. */
@@ -84,12 +92,12 @@ export function randomRecipe(seed: number, size: number): Recipe {
   const prng = new Prng(seed);
   const taskCount = 2 + prng.below(2);
   const tasks: Instruction[][] = Array.from({ length: taskCount }, () => []);
-  const palette = THEMES[prng.below(THEMES.length)]!;
+  const palette = THEMES[prng.below(THEMES.length)];
   for (let i = 0; i < size; i += 1) {
-    tasks[prng.below(taskCount)]!.push(...instruction(prng, palette[prng.below(palette.length)]!));
+    tasks[prng.below(taskCount)].push(...instruction(prng, palette[prng.below(palette.length)]));
   }
-  const reuse = (['never', 'lifo', 'explore'] as const)[prng.below(3)]!;
-  return { tasks, reuse };
+  const reuse = (['never', 'lifo', 'explore'] as const)[prng.below(3)];
+  return { tasks, reuse, pinned: prng.below(2) === 0 };
 }
 
 function instruction(prng: Prng, op: Instruction['op']): Instruction[] {
@@ -109,7 +117,11 @@ function instruction(prng: Prng, op: Instruction['op']): Instruction[] {
       return [{ op, v, expected: prng.below(2), value: 1 + prng.below(2) }];
     case 'lock': {
       const l = prng.below(2);
-      return [{ op, l }, { op: 'add', v }, { op: 'unlock', l }];
+      return [
+        { op, l },
+        { op: 'add', v },
+        { op: 'unlock', l },
+      ];
     }
     case 'unlock':
     case 'tryIncrement':
@@ -119,6 +131,9 @@ function instruction(prng: Prng, op: Instruction['op']): Instruction[] {
       return [{ op: 'rcuEnter' }, { op: 'deref', p: 0 }, { op: 'rcuExit' }];
     case 'sleep':
     case 'choose':
+    case 'get':
+    case 'put':
+    case 'count':
       return [{ op }];
     case 'deref':
     case 'replace':
@@ -154,42 +169,42 @@ function* run(world: World, me: number, code: readonly Instruction[]): Task<void
   for (const step of code) {
     switch (step.op) {
       case 'load':
-        saw(yield* READ_ONCE(shared.x[step.v]!));
+        saw(yield* READ_ONCE(shared.x[step.v]));
         break;
       case 'plainLoad':
-        saw(yield* read(shared.x[step.v]!));
+        saw(yield* read(shared.x[step.v]));
         break;
       case 'add':
-        saw(yield* atomic_fetch_add(shared.x[step.v]!, 1));
+        saw(yield* atomic_fetch_add(shared.x[step.v], 1));
         break;
       case 'awaitNonZero':
-        saw(yield* await_until(shared.x[step.v]!, (value) => value !== 0));
+        saw(yield* await_until(shared.x[step.v], (value) => value !== 0));
         break;
       case 'retry':
-        while ((yield* READ_ONCE(shared.x[step.v]!)) === 1) yield* cpu_relax();
+        while ((yield* READ_ONCE(shared.x[step.v])) === 1) yield* cpu_relax();
         break;
       case 'store':
-        yield* WRITE_ONCE(shared.x[step.v]!, step.value);
+        yield* WRITE_ONCE(shared.x[step.v], step.value);
         break;
       case 'plainStore':
-        yield* write(shared.x[step.v]!, step.value);
+        yield* write(shared.x[step.v], step.value);
         break;
       case 'xchg':
-        saw(yield* xchg(shared.x[step.v]!, step.value));
+        saw(yield* xchg(shared.x[step.v], step.value));
         break;
       case 'cas':
-        saw(yield* cmpxchg(shared.x[step.v]!, step.expected, step.value));
+        saw(yield* cmpxchg(shared.x[step.v], step.expected, step.value));
         break;
       case 'lock':
-        yield* lock_bit(shared.lock[step.l]!);
+        yield* lock_bit(shared.lock[step.l]);
         break;
       case 'unlock':
-        yield* unlock_bit(shared.lock[step.l]!);
+        yield* unlock_bit(shared.lock[step.l]);
         break;
       case 'tryIncrement':
-        if (yield* trylock_bit(shared.lock[step.l]!)) {
-          saw(yield* atomic_fetch_add(shared.x[step.l]!, 1));
-          yield* unlock_bit(shared.lock[step.l]!);
+        if (yield* trylock_bit(shared.lock[step.l])) {
+          saw(yield* atomic_fetch_add(shared.x[step.l], 1));
+          yield* unlock_bit(shared.lock[step.l]);
         } else {
           saw(9);
         }
@@ -206,8 +221,17 @@ function* run(world: World, me: number, code: readonly Instruction[]): Task<void
       case 'choose':
         saw(yield* choose(2));
         break;
+      case 'get':
+        saw((yield* refcount_inc(shared.count)) ? 1 : 0);
+        break;
+      case 'put':
+        saw(yield* refcount_dec(shared.count));
+        break;
+      case 'count':
+        saw(yield* READ_ONCE(shared.count));
+        break;
       case 'deref': {
-        const thing = yield* READ_ONCE(shared.p[step.p]!);
+        const thing = yield* READ_ONCE(shared.p[step.p]);
         if (thing !== null) saw(yield* READ_ONCE(thing.value));
         break;
       }
@@ -215,25 +239,29 @@ function* run(world: World, me: number, code: readonly Instruction[]): Task<void
         const thing = yield* kmem_cache_alloc(slab);
         if (thing === null) break;
         yield* WRITE_ONCE(thing.value, me + 1);
-        const old = yield* xchg(shared.p[step.p]!, thing);
+        const old = yield* xchg(shared.p[step.p], thing);
         if (old === null) break;
         const token = yield* section_snapshot(rcu);
-        yield* spawn({ name: 'rcu', actor: true }, freeLater as never, ...([rcu, token, old] as never));
+        yield* spawn(
+          { name: 'rcu', actor: true },
+          freeLater as never,
+          ...([rcu, token, old] as never),
+        );
         break;
       }
       case 'take': {
-        const old = yield* xchg(shared.p[step.p]!, null);
+        const old = yield* xchg(shared.p[step.p], null);
         if (old !== null) yield* kmem_cache_free(old);
         break;
       }
       case 'fork': {
-        const child: TaskHandle = yield* spawn({ name: 'child' }, forked, shared.x[step.v]!);
+        const child: TaskHandle = yield* spawn({ name: 'child' }, forked, shared.x[step.v]);
         if (step.wait) yield* join(child);
         break;
       }
     }
   }
-  yield* WRITE_ONCE(shared.seen[me]!, seen);
+  yield* WRITE_ONCE(shared.seen[me], seen);
 }
 
 /** The program of a recipe. */
@@ -241,6 +269,7 @@ export function fromRecipe(recipe: Recipe): Program {
   return program(JSON.stringify(recipe), (machine) => {
     const rcu = machine.section({ name: 'rcu', impliedBySpinlock: true, atomic: true });
     const shared = machine.global(new Shared('shared'), 'shared');
+    if (recipe.pinned) shared.count.value += REFCOUNT_PIN;
     const slab = machine.global(new Slab<Thing, []>('thing', () => new Thing(), recipe.reuse));
     for (const [i, code] of recipe.tasks.entries()) {
       machine.addTask({ name: `t${i}` }, () => run({ shared, slab, rcu }, i, code));
@@ -252,7 +281,9 @@ export function fromRecipe(recipe: Recipe): Program {
 export function finalState(machine: Machine): string {
   const shared = machine.globals.find((global) => global instanceof Shared)!;
   const values = shared.cells.map((cell) =>
-    cell.value instanceof Struct ? cell.value.cells.map((c) => String(c.value)) : String(cell.value),
+    cell.value instanceof Struct
+      ? cell.value.cells.map((c) => String(c.value))
+      : String(cell.value),
   );
   const waiting = machine.tasks.filter((task) => !task.ended.value).map((task) => task.name);
   return JSON.stringify([values, waiting]);

@@ -13,7 +13,7 @@ const filename = `${fixture}/case.ts`;
 
 const tester = new RuleTester({
   languageOptions: {
-    parser: tseslint.parser as never,
+    parser: tseslint.parser,
     parserOptions: { projectService: true, tsconfigRootDir: fixture },
   },
 });

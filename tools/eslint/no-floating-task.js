@@ -211,7 +211,9 @@ export const noFloatingTask = ESLintUtils.RuleCreator.withoutDocs({
         case 'ConditionalExpression':
           return parent.test === node ? 'condition' : fateOf(parent, leaf);
         case 'LogicalExpression':
-          return parent.left === node && parent.operator !== '??' ? 'condition' : fateOf(parent, leaf);
+          return parent.left === node && parent.operator !== '??'
+            ? 'condition'
+            : fateOf(parent, leaf);
         case 'SequenceExpression':
           return parent.expressions.at(-1) === node ? fateOf(parent, leaf) : 'floating';
         case 'AssignmentExpression':

@@ -6,7 +6,13 @@
 
 import { cover, read, type ErrPtr, type Task } from '../../machine/index.js';
 import type { Dentry } from '../../dcache/index.js';
-import { STASH, type Stash, type StashedObject, type SuperBlock, type VfsKernel } from '../../vfs/index.js';
+import {
+  STASH,
+  type Stash,
+  type StashedObject,
+  type SuperBlock,
+  type VfsKernel,
+} from '../../vfs/index.js';
 
 /** A reference on the dentry, unless it is dead. The damage is done before this is called. */
 export function* get_stashed_dentry(k: VfsKernel, stashed: Dentry | null): Task<Dentry | null> {

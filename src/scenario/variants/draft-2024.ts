@@ -11,7 +11,8 @@ import {
 
 export const draft_2024: Variant = {
   name: 'draft-2024',
-  summary: 'the draft of 18 Feb 2024: as before, shared, and the look-up takes its pointer by value',
+  summary:
+    'the draft of 18 Feb 2024: as before, shared, and the look-up takes its pointer by value',
   version: 'v6.9',
   functions: {
     path_from_stashed,

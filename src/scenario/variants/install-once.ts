@@ -19,7 +19,13 @@ import {
   type Task,
 } from '../../machine/index.js';
 import type { Dentry } from '../../dcache/index.js';
-import { STASH, type Stash, type StashedObject, type SuperBlock, type VfsKernel } from '../../vfs/index.js';
+import {
+  STASH,
+  type Stash,
+  type StashedObject,
+  type SuperBlock,
+  type VfsKernel,
+} from '../../vfs/index.js';
 
 const COMES_AGAIN = branch('ns_get_path', 'comes again after -EAGAIN');
 

@@ -11,7 +11,7 @@ import {
   type Task,
 } from '../../machine/index.js';
 import { DCACHE, type Dentry } from '../../dcache/index.js';
-import { type Inode, type Stash, type VfsKernel } from '../../vfs/index.js';
+import type { Inode, Stash, VfsKernel } from '../../vfs/index.js';
 import type { Variant } from '../variant.js';
 import { blind_prune } from './install-once.js';
 import { delete_loser } from './mutations-loop.js';

@@ -3,9 +3,24 @@
  * the spot, inside the RCU guard. Everything else stays as in the draft, the look-up too.
  */
 
-import { cmpxchg, cover, cpu_relax, READ_ONCE, try_cmpxchg, type ErrPtr, type Task, IS_ERR } from '../../machine/index.js';
+import {
+  cmpxchg,
+  cover,
+  cpu_relax,
+  READ_ONCE,
+  try_cmpxchg,
+  type ErrPtr,
+  type Task,
+  IS_ERR,
+} from '../../machine/index.js';
 import type { Dentry } from '../../dcache/index.js';
-import { STASH, type Stash, type StashedObject, type SuperBlock, type VfsKernel } from '../../vfs/index.js';
+import {
+  STASH,
+  type Stash,
+  type StashedObject,
+  type SuperBlock,
+  type VfsKernel,
+} from '../../vfs/index.js';
 import type { Variant } from '../variant.js';
 import { path_from_stashed } from './by-value.js';
 
