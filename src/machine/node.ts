@@ -99,7 +99,8 @@ export class Node {
   /** The answers from the task's start to here. */
   history(): unknown[] {
     const results = new Array<unknown>(this.depth);
-    for (let node: Node = this; node.parent !== null; node = node.parent) {
+    if (this.parent !== null) results[this.depth - 1] = this.result;
+    for (let node = this.parent; node !== null && node.parent !== null; node = node.parent) {
       results[node.depth - 1] = node.result;
     }
     return results;

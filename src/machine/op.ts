@@ -158,7 +158,7 @@ export class Op<T> implements Iterable<AnyOp, T, Reply> {
    * machine's reply, which already is the result that ends the delegation; so nothing is stored
    * here and nothing is allocated.
    */
-  next(reply?: Reply): IteratorResult<AnyOp, T> {
+  next(this: this, reply?: Reply): IteratorResult<AnyOp, T> {
     if (reply !== undefined) return reply as { done: true; value: T };
     if (captureStacks) {
       const frames: Frames = {};
