@@ -61,6 +61,12 @@ function nanoseconds(body) {
 const REPLY = { done: true, value: 1 };
 const cell = (text) => String(text).padStart(6);
 console.log(`ns per step at call depth            ${DEPTHS.map(cell).join('')}`);
-console.log(`operation as generator               ${DEPTHS.map((d) => cell(nanoseconds(() => drive(deepGenerator(d, STEPS), 1)))).join('')}`);
-console.log(`operation as its own iterator        ${DEPTHS.map((d) => cell(nanoseconds(() => drive(deepRequest(d, STEPS), REPLY)))).join('')}`);
-console.log(`calls kept by the driver             ${DEPTHS.map((d) => cell(nanoseconds(() => driveCalls(deepCall(d, STEPS))))).join('')}`);
+console.log(
+  `operation as generator               ${DEPTHS.map((d) => cell(nanoseconds(() => drive(deepGenerator(d, STEPS), 1)))).join('')}`,
+);
+console.log(
+  `operation as its own iterator        ${DEPTHS.map((d) => cell(nanoseconds(() => drive(deepRequest(d, STEPS), REPLY)))).join('')}`,
+);
+console.log(
+  `calls kept by the driver             ${DEPTHS.map((d) => cell(nanoseconds(() => driveCalls(deepCall(d, STEPS))))).join('')}`,
+);

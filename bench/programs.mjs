@@ -33,19 +33,23 @@ const times = (n, make) => Array.from({ length: n }, (_, i) => make(i));
 
 export const ainc = (n) =>
   program(`ainc(${n})`, 1, 0, (x) =>
-    times(n, () =>
-      function* () {
-        yield* atomic_fetch_add(x[0], 1);
-      },
+    times(
+      n,
+      () =>
+        function* () {
+          yield* atomic_fetch_add(x[0], 1);
+        },
     ),
   );
 
 export const readers = (n) =>
   program(`readers(${n})`, 1, 0, (x) => [
-    ...times(n, () =>
-      function* () {
-        yield* READ_ONCE(x[0]);
-      },
+    ...times(
+      n,
+      () =>
+        function* () {
+          yield* READ_ONCE(x[0]);
+        },
     ),
     function* () {
       yield* WRITE_ONCE(x[0], 1);
@@ -57,10 +61,12 @@ export const lastzero = (n) =>
     function* () {
       for (let i = n; (yield* READ_ONCE(x[i])) !== 0; i -= 1);
     },
-    ...times(n, (j) =>
-      function* () {
-        yield* WRITE_ONCE(x[j + 1], (yield* READ_ONCE(x[j])) + 1);
-      },
+    ...times(
+      n,
+      (j) =>
+        function* () {
+          yield* WRITE_ONCE(x[j + 1], (yield* READ_ONCE(x[j])) + 1);
+        },
     ),
   ]);
 
@@ -105,9 +111,11 @@ export const stash = (n) =>
         return;
       }
     }
-    return times(n, (i) =>
-      function* () {
-        yield* dput(yield* open(i + 1));
-      },
+    return times(
+      n,
+      (i) =>
+        function* () {
+          yield* dput(yield* open(i + 1));
+        },
     );
   });

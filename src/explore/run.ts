@@ -12,6 +12,7 @@ import { functionAt, titleOf } from './titles.js';
 /** Checks at the end of a run; leaves their findings in `machine.findings`. */
 export function endOfRun({ machine, atEnd }: Built): void {
   machine.findings.length = 0;
+  machine.findings.push(...machine.initialFindings);
   const waiting = machine.tasks.filter((task) => !task.ended.value);
   const died = machine.tasks.some((task) => isDead(task));
   if (waiting.length === 0) {

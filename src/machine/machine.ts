@@ -82,6 +82,8 @@ export class Machine {
   /** Objects in the order in which this run allocated them. */
   readonly allocated: Struct[] = [];
   readonly invariants: Invariant[] = [];
+  /** What tasks reported before their first step; part of every run. */
+  readonly initialFindings: Finding[] = [];
   /** What the last step reported. */
   readonly findings: Finding[] = [];
   /** The accesses of the last step: parallel lists of cells and ACCESS values. */
@@ -220,6 +222,8 @@ export class Machine {
     const task = this.#newTask(String(this.tasks.length), options, null);
     this.#start(task, body, this.values.empty);
     this.#undoLength = 0;
+    this.initialFindings.push(...this.findings);
+    this.findings.length = 0;
     return task;
   }
 
@@ -243,9 +247,16 @@ export class Machine {
     const root = this.#grower.root(task, body, args);
     this.#report(task, root);
     this.#set(task.node, root);
-    if (root.op === null) this.#end(task);
-    else if (this.fuse && (this.#isLocal(task, root.op) || onlyMovesEarlier(root.op.kind)))
+    if (root.op === null) {
+      this.#end(task);
+    } else if (
+      this.fuse &&
+      task.parent !== null &&
+      (this.#isLocal(task, root.op) || onlyMovesEarlier(root.op.kind))
+    ) {
+      // A spawned task's invisible beginning belongs to the step that spawned it.
       this.#advance(task, root, 0, true);
+    }
   }
 
   #end(task: TaskRec): void {

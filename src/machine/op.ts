@@ -158,11 +158,11 @@ export class Op<T> implements Iterable<AnyOp, T, Reply> {
    * machine's reply, which already is the result that ends the delegation; so nothing is stored
    * here and nothing is allocated.
    */
-  next(this: this, reply?: Reply): IteratorResult<AnyOp, T> {
+  next(reply?: Reply): IteratorResult<AnyOp, T> {
     if (reply !== undefined) return reply as { done: true; value: T };
     if (captureStacks) {
       const frames: Frames = {};
-      Error.captureStackTrace(frames, this.next);
+      Error.captureStackTrace(frames);
       this.frames = frames;
     }
     return this.#pending;

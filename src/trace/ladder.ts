@@ -242,7 +242,12 @@ function explanation(
         palette.bad,
       ),
     );
-    if (at !== undefined && at.object !== null && trace.freed[at.object] !== undefined && at.op !== 'free') {
+    if (
+      at !== undefined &&
+      at.object !== null &&
+      trace.freed[at.object] !== undefined &&
+      at.op !== 'free'
+    ) {
       const freedAt = trace.operations[trace.freed[at.object] - 1];
       lines.push(
         ...wrap(
