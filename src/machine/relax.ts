@@ -30,8 +30,15 @@ export function roundOf(node: Node): readonly RoundRead[] {
     edges.push([op, at.result]);
   }
   const seen = new Map<Cell, Seen>();
-  for (const [op, result] of edges.reverse()) note(seen, op, result);
-  return [...seen].map(([cell, { first, changed }]) => ({ cell, first, changed }));
+  const own = new Set<unknown>();
+  for (const [op, result] of edges.reverse()) {
+    if (op.kind === KIND.alloc) own.add(result);
+    note(seen, op, result);
+  }
+  // The next round makes objects of its own; what became of this round's does not concern it.
+  return [...seen]
+    .filter(([cell]) => !own.has(cell.struct))
+    .map(([cell, { first, changed }]) => ({ cell, first, changed }));
 }
 
 function note(seen: Map<Cell, Seen>, op: AnyOp, result: unknown): void {

@@ -231,6 +231,7 @@ test('an object that another task reaches without a store is refused with the me
       yield* WRITE_ONCE(shared.x, 1);
     });
     machine.addTask({ name: 'b' }, function* (): Task<void> {
+      yield* READ_ONCE(shared.x);
       if (leaked !== null) yield* READ_ONCE(leaked.value);
     });
   });
