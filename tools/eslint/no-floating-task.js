@@ -132,7 +132,9 @@ export const noFloatingTask = ESLintUtils.RuleCreator.withoutDocs({
         const constraint = checker.getBaseConstraintOfType(type);
         return constraint !== undefined && constraint !== type && isTask(constraint);
       }
-      return type.isClassOrInterface() && checker.getBaseTypes(type).some(isTask);
+      // A generic class with its parameters filled in is a reference to the class.
+      const target = 'target' in type ? /** @type {ts.TypeReference} */ (type).target : type;
+      return target.isClassOrInterface() && checker.getBaseTypes(target).some(isTask);
     }
 
     /** @type {(type: ts.Type) => boolean} */
@@ -319,6 +321,8 @@ export const noFloatingTask = ESLintUtils.RuleCreator.withoutDocs({
         // Driving a task by hand: the loop variable is an operation that the loop may ignore.
         const loop = parent.type === 'VariableDeclarator' ? parent.parent.parent : parent;
         if (loop.type === 'ForOfStatement' && holdsTask(loop.right)) continue;
+        // A key is a string, whatever the object.
+        if (loop.type === 'ForInStatement') continue;
         if (holdsTaskOrArray(identifier)) return identifier;
         const direct =
           (parent.type === 'VariableDeclarator' && parent.id === identifier) ||
