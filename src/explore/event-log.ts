@@ -304,7 +304,7 @@ function waitOf(op: AnyOp | null, node: Node | null): Wait | null {
       return {
         cells: round.map(({ cell }) => cell),
         ready: (valueOf) =>
-          round.some(({ cell, first, changed }) => changed || valueOf(cell) !== first),
+          round.some(({ cell, last, changed }) => changed || valueOf(cell) !== last),
       };
     }
     default:

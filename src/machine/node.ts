@@ -114,8 +114,8 @@ export class Node {
 /** One cell that a retry round has read. */
 export interface RoundRead {
   readonly cell: Cell;
-  /** The value that the round saw first. */
-  readonly first: unknown;
-  /** The round saw somebody else change the cell. */
+  /** What the task knows the cell to hold: what it saw or stored last. */
+  readonly last: unknown;
+  /** The round did not leave the cell as it found it, or saw it change: it is no repetition. */
   readonly changed: boolean;
 }

@@ -11,9 +11,6 @@ import { LIFE, type Cell } from './memory.js';
 import type { Node, RoundRead } from './node.js';
 import { KIND, type AnyOp } from './op.js';
 
-/** Between taking and releasing a lock in the word, what it must hold is not known here. */
-const UNKNOWN = Symbol('unknown');
-
 interface Seen {
   first: unknown;
   /** What the cell must still hold if nobody else wrote it. */
@@ -38,7 +35,11 @@ export function roundOf(node: Node): readonly RoundRead[] {
   // The next round makes objects of its own; what became of this round's does not concern it.
   return [...seen]
     .filter(([cell]) => !own.has(cell.struct))
-    .map(([cell, { first, changed }]) => ({ cell, first, changed }));
+    .map(([cell, { first, expected, changed }]) => ({
+      cell,
+      last: expected,
+      changed: changed || expected !== first,
+    }));
 }
 
 function note(seen: Map<Cell, Seen>, op: AnyOp, result: unknown): void {
@@ -68,10 +69,12 @@ function note(seen: Map<Cell, Seen>, op: AnyOp, result: unknown): void {
       saw(seen, op.cell, result, (result as number) & (op.a as number));
       break;
     case KIND.lock:
-    case KIND.unlock:
-    case KIND.trylock: {
+    case KIND.trylock:
+    case KIND.unlock: {
       const entry = seen.get(op.cell);
-      if (entry !== undefined) entry.expected = UNKNOWN;
+      if (entry === undefined || (op.kind === KIND.trylock && result !== true)) break;
+      const word = entry.expected as number;
+      entry.expected = op.kind === KIND.unlock ? word & ~1 : word | 1;
       break;
     }
     default:
@@ -84,7 +87,7 @@ function saw(seen: Map<Cell, Seen>, cell: Cell, value: unknown, after: unknown):
   if (entry === undefined) {
     seen.set(cell, { first: value, expected: after, changed: false });
   } else {
-    if (entry.expected !== UNKNOWN && value !== entry.expected) entry.changed = true;
+    if (value !== entry.expected) entry.changed = true;
     entry.expected = after;
   }
 }
@@ -93,11 +96,11 @@ function saw(seen: Map<Cell, Seen>, cell: Cell, value: unknown, after: unknown):
 export function roundMayDiffer(node: Node, task: object): boolean {
   const round = node.round!;
   let relevant = false;
-  for (const { cell, first, changed } of round) {
+  for (const { cell, last, changed } of round) {
     const { owner, life } = cell.struct;
     if (owner.value === task || life.value !== LIFE.live) continue;
     relevant = true;
-    if (changed || cell.value !== first) return true;
+    if (changed || cell.value !== last) return true;
   }
   // A round that read nothing shared is a plain yield.
   return !relevant;

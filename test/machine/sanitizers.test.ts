@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { explore } from '../../src/explore/index.js';
 import {
   await_until,
+  cpu_relax,
   kmem_cache_alloc,
   kmem_cache_free,
   lock_bit,
@@ -192,6 +193,33 @@ describe('only the sanitizer concerned reports', () => {
     expect(found).toEqual([
       'BUG: unable to handle kernel NULL pointer dereference in the task itself',
     ]);
+  });
+});
+
+describe('cpu_relax', () => {
+  test('does not take what the task itself stored earlier for a repetition', () => {
+    // The waiter sets x, then waits for it to become 0 again, which was its first value.
+    const found = titles((machine, shared) => {
+      task(machine, 'waiter', function* () {
+        yield* READ_ONCE(shared.x);
+        yield* WRITE_ONCE(shared.x, 1);
+        while ((yield* READ_ONCE(shared.x)) !== 0) yield* cpu_relax();
+      });
+      task(machine, 'clearer', function* () {
+        yield* await_until(shared.x, (x) => x === 1);
+        yield* WRITE_ONCE(shared.x, 0);
+      });
+    });
+    expect(found).toEqual([]);
+  });
+
+  test('a loop that nobody can end is a task that hangs', () => {
+    const found = titles((machine, shared) => {
+      task(machine, 'waiter', function* () {
+        while ((yield* READ_ONCE(shared.x)) !== 1) yield* cpu_relax();
+      });
+    });
+    expect(found).toEqual(['INFO: task hung in the task itself']);
   });
 });
 
