@@ -625,6 +625,10 @@ export class Machine {
       }
       case KIND.sectionSnapshot:
         return this.#snapshot(task, op.a as Section);
+      case KIND.sectionActors:
+        // Ordered against every snapshot: an actor is started in the step that takes one.
+        this.#access(this.#counts.snapshots[(op.a as Section).index], ACCESS.sees);
+        return this.values.list(this.tasks.filter((other) => other.actor && other !== task));
       case KIND.sectionAwait: {
         const { index } = op.a as Section;
         const token = (op.b as SectionToken).items;

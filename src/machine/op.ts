@@ -51,6 +51,7 @@ export const KIND = {
   fence: 24,
   refInc: 26,
   refDec: 27,
+  sectionActors: 28,
   /** Not a memory access: consumed while the generator runs, never a scheduling point. */
   note: 25,
 } as const;
@@ -350,6 +351,11 @@ export function section_snapshot(section: Section): Op<SectionToken> {
 /** Wait until everybody in the token has left. Once true it stays true. */
 export function section_await(section: Section, token: SectionToken): Op<void> {
   return op(KIND.sectionAwait, null, section, token, 'full');
+}
+
+/** Every actor that was started after a snapshot of the section, so that each can be joined. */
+export function section_actors(section: Section): Op<List<TaskHandle>> {
+  return op(KIND.sectionActors, null, section, null, 'full');
 }
 
 // ---- tasks, memory, choices -----------------------------------------------------------------

@@ -9,8 +9,10 @@
 
 import {
   assert_in_section,
+  join,
   might_sleep,
   READ_ONCE,
+  section_actors,
   section_await,
   section_enter,
   section_exit,
@@ -92,10 +94,20 @@ function* synchronize_rcu(k: RcuKernel): Task<void> {
   yield* section_await(k.rcu, token);
 }
 
+/**
+ * Wait until every callback queued so far has run. Sleeps. It does not wait for a grace period if
+ * nothing is queued, nor for callbacks queued by those callbacks. Source: kernel/rcu/tree.c.
+ */
+function* rcu_barrier(k: RcuKernel): Task<void> {
+  yield* might_sleep('rcu_barrier');
+  for (const callback of yield* section_actors(k.rcu)) yield* join(callback);
+}
+
 export const rcu_functions = {
   rcu_read_lock,
   rcu_read_unlock,
   rcu_dereference,
   call_rcu,
   synchronize_rcu,
+  rcu_barrier,
 };

@@ -159,3 +159,16 @@ test('running out of budget is never a pass', () => {
     reason: 'budget of 50 executions used up',
   });
 });
+
+test('a reference that is never dropped is a memory leak at rest', () => {
+  const program = programOf(findScenario('stash/close-vs-open'), {
+    variant: findVariant('v6.11'),
+    functions: {
+      *dput() {
+        // A forgotten dput: nothing happens.
+      },
+    },
+  });
+  const titles = explore(program, { keepGoing: true, minimise: false }).bugs.map((b) => b.title);
+  expect(titles).toContain('memory leak: dentry');
+});
