@@ -8,7 +8,6 @@ import { explore, type ExploreResult, type Progress } from '../explore/index.js'
 import type { KernelFunction } from '../machine/index.js';
 import { findScenario, findVariant, programOf } from '../scenario/index.js';
 import type { LockrefModel } from '../lockref/index.js';
-import { loadPatch } from './patch.js';
 
 export interface Job {
   readonly scenario: string;
@@ -29,7 +28,8 @@ export interface Job {
 /** The program of a job. */
 export async function programOfJob(job: Job): Promise<ReturnType<typeof programOf>> {
   const functions: Readonly<Record<string, KernelFunction>> =
-    job.patch === null ? {} : await loadPatch(job.patch);
+    // The compiler is large: it is loaded only if there is something to compile.
+    job.patch === null ? {} : await (await import('./patch.js')).loadPatch(job.patch);
   return programOf(findScenario(job.scenario), {
     variant: findVariant(job.variant),
     lockref: job.lockref,

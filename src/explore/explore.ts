@@ -91,7 +91,9 @@ function run(
 }
 
 function minimise(program: Program, book: BugBook, options: ExploreOptions): void {
-  for (const bug of book.bugs) {
+  // The gravest bug is the one that is shown; the others are wanted only if all were asked for.
+  const bugs = options.keepGoing === true ? book.bugs : book.bugs.slice(0, 1);
+  for (const bug of bugs) {
     const built = program.build(options.machine ?? {});
     const limits = new Limits({
       budget: { states: MINIMISE_STATES_MAX, seconds: MINIMISE_SECONDS },
