@@ -8,31 +8,47 @@
  * ready, see event-log.ts.
  */
 
-import { ACCESS, KIND, type Machine, type MachineOptions, type TaskRec } from '../machine/index.js';
-import { EventLog, type Event } from './event-log.js';
-import { conflict, lastFootprint, type Fault, type Footprint } from './footprint.js';
+import {
+  ACCESS,
+  KIND,
+  type Cell,
+  type Machine,
+  type MachineOptions,
+  type TaskRec,
+} from '../machine/index.js';
+import { EventLog } from './event-log.js';
+import { Footprints, type Fault, type Footprint } from './footprint.js';
 import type { Limits } from './limits.js';
 import type { Built, Decision, Program } from './program.js';
 import { replay } from './replay.js';
 import { endOfRun, type BugBook } from './run.js';
-import {
-  ANY,
-  insert,
-  NO,
-  UNKNOWN,
-  weakInitial,
-  type Branching,
-  type Sequence,
-  type Step,
-} from './wakeup-tree.js';
+import { ANY, Branchings, NO, Sequence, type Branching } from './wakeup-tree.js';
 
-interface Level {
-  mark: number;
-  /** Steps whose continuations are all explored. */
-  sleep: Step[];
-  /** What must still be explored from here; the first is being explored. */
-  tree: Branching[];
-  fresh: boolean;
+/** A point of the execution: what is done with, and what must still be explored from it. */
+class Level {
+  mark = 0;
+  // Steps whose continuations are all explored: parallel arrays of `asleep` entries.
+  readonly sleepTask: number[] = [];
+  readonly sleepChoice: number[] = [];
+  readonly sleepFootprint: Footprint[] = [];
+  asleep = 0;
+  /** What is planned; the first is being explored. */
+  tree: Branching[] = [];
+  fresh = true;
+
+  addAsleep(task: number, choice: number, footprint: Footprint): void {
+    this.sleepTask[this.asleep] = task;
+    this.sleepChoice[this.asleep] = choice;
+    this.sleepFootprint[this.asleep] = footprint;
+    this.asleep += 1;
+  }
+
+  isAsleep(task: number, choice: number): boolean {
+    for (let i = 0; i < this.asleep; i += 1) {
+      if (this.sleepTask[i] === task && this.sleepChoice[i] === choice) return true;
+    }
+    return false;
+  }
 }
 
 export interface DporOptions {
@@ -54,10 +70,16 @@ export function exploreDpor(
 ): void {
   const { machine } = built;
   const log = new EventLog(options.fault);
+  const footprints = new Footprints();
+  const sequence = new Sequence(log, footprints);
+  const pool = new Branchings();
   const levels: Level[] = [];
-  const confirmed = new Set<string>();
+  const confirmed = new Set<number>();
   let depth = 0;
-  open([], []);
+  // Races whose second event is before this position were dealt with when their prefix first
+  // reached an end: the events that have come since do not change what reversing them needs.
+  let racesDone = 0;
+  open([]);
   for (;;) {
     const level = levels[depth];
     if (limits.stopped !== null) break;
@@ -65,13 +87,12 @@ export function exploreDpor(
       level.fresh = false;
       if (level.tree.length === 0) plan(level);
     }
-    const branching = level.tree[0];
-    if (branching === undefined) {
+    if (level.tree.length === 0) {
       if (depth === 0) break;
       close();
       continue;
     }
-    run(level, branching);
+    run(level, level.tree[0]);
   }
   while (depth > 0) {
     log.pop();
@@ -79,38 +100,38 @@ export function exploreDpor(
   }
   machine.undo(levels[0].mark);
 
-  function open(sleep: Step[], tree: Branching[]): void {
-    const level = levels[depth];
-    if (level === undefined) {
-      levels[depth] = { mark: machine.mark(), sleep, tree, fresh: true };
-    } else {
-      level.mark = machine.mark();
-      level.sleep = sleep;
-      level.tree = tree;
-      level.fresh = true;
-    }
+  function open(tree: Branching[]): Level {
+    const level = (levels[depth] ??= new Level());
+    level.mark = machine.mark();
+    level.asleep = 0;
+    level.tree = tree;
+    level.fresh = true;
+    return level;
   }
 
   /** Decide how to go on where nothing is planned: or see that the execution is over. */
   function plan(level: Level): void {
     let enabled = 0;
-    const asleep = (task: TaskRec, choice: number): boolean =>
-      level.sleep.some((step) => step.task === task.index && step.choice === choice);
-    const last = depth > 0 ? log.events[depth - 1].task : null;
+    const last = depth > 0 ? log.tasks[depth - 1] : null;
     let pick: TaskRec | null = null;
-    for (const task of machine.tasks) {
+    const { tasks } = machine;
+    for (let i = 0; i < tasks.length; i += 1) {
+      const task = tasks[i];
       if (!machine.enabled(task)) continue;
       enabled += 1;
-      let awake = false;
-      for (let c = machine.choices(task) - 1; c >= 0; c -= 1) if (!asleep(task, c)) awake = true;
       // Staying with the same task keeps counterexamples readable.
-      if (awake && (pick === null || task === last)) pick = task;
+      if (pick !== null && task !== last) continue;
+      let awake = false;
+      for (let c = machine.choices(task) - 1; c >= 0; c -= 1) {
+        if (!level.isAsleep(task.index, c)) awake = true;
+      }
+      if (awake) pick = task;
     }
     if (pick !== null) {
       const choices = machine.choices(pick);
       for (let choice = 0; choice < choices; choice += 1) {
-        if (asleep(pick, choice)) continue;
-        level.tree.push({ step: { task: pick.index, choice, footprint: UNKNOWN }, next: [] });
+        if (level.isAsleep(pick.index, choice)) continue;
+        level.tree.push(pool.take(pick.index, choice, null));
       }
       return;
     }
@@ -126,99 +147,88 @@ export function exploreDpor(
   }
 
   function run(level: Level, branching: Branching): void {
-    const { task: index, choice } = branching.step;
-    const task = machine.tasks.find((t) => t.index === index);
-    if (task === undefined || !machine.enabled(task)) {
+    const { task: index, choice } = branching;
+    const task = machine.taskAt(index);
+    if (!machine.enabled(task)) {
       throw new Error(`planned step of task ${index} is not possible: a bug in the explorer`);
     }
     if (choice === ANY) {
       level.tree.shift();
       for (let c = machine.choices(task) - 1; c >= 0; c -= 1) {
-        if (level.sleep.some((step) => step.task === index && step.choice === c)) continue;
-        level.tree.unshift({ step: { task: index, choice: c, footprint: UNKNOWN }, next: [] });
+        if (!level.isAsleep(index, c)) level.tree.unshift(pool.take(index, c, null));
       }
       return;
     }
     const tasksBefore = machine.tasks.length;
     machine.step(task, choice);
-    const footprint = lastFootprint(machine);
-    branching.step = { task: index, choice, footprint };
+    const footprint = footprints.last(machine);
+    branching.footprint = footprint;
     log.push(machine, task, choice, footprint, tasksBefore);
     limits.step(depth + 1);
     if (machine.findings.length > 0) note(depth + 1);
-    const sleep = level.sleep.filter(
-      (step) => !conflict(step.footprint, footprint) && step.task !== index,
-    );
     depth += 1;
-    open(sleep, branching.next);
+    const next = open(branching.next);
+    for (let i = 0; i < level.asleep; i += 1) {
+      const sleeper = level.sleepFootprint[i];
+      if (level.sleepTask[i] === index || footprints.conflict(sleeper, footprint)) continue;
+      next.addAsleep(level.sleepTask[i], level.sleepChoice[i], sleeper);
+    }
   }
 
   function close(): void {
-    const event = log.events[depth - 1];
     log.pop();
     depth -= 1;
+    if (racesDone > depth) racesDone = depth;
     const level = levels[depth];
     machine.undo(level.mark);
-    level.tree.shift();
-    level.sleep.push({ task: event.task.index, choice: event.choice, footprint: event.footprint });
+    level.addAsleep(log.taskIndex[depth], log.choice[depth], log.footprints[depth]);
+    pool.giveBack(level.tree.shift()!);
   }
 
-  /** Plan the reversal of every race of the finished execution. */
+  /** Plan the reversal of every race of the finished execution that is new. */
   function detectRaces(): void {
-    const { events } = log;
-    for (let second = 0; second < events.length; second += 1) {
-      const event = events[second];
-      for (const first of event.races) {
+    for (let second = racesDone; second < depth; second += 1) {
+      const op = log.ops[second];
+      const { index } = log.tasks[second];
+      for (let i = log.racesAt[second]; i < log.racesAt[second + 1]; i += 1) {
+        const first = log.raceFirst[i];
         // Which outcomes an allocation has depends on what was freed before it.
-        const choice = event.op?.kind === KIND.alloc ? ANY : event.choice;
-        reverse(first, event.task, choice, reversedFootprint(event, first));
-        if (event.plain || events[first].plain) confirmRace(first, second);
+        const choice = op?.kind === KIND.alloc ? ANY : log.choice[second];
+        reverse(first, index, choice, reversedFootprint(second, first));
+        if (log.plain[second] !== 0 || log.plain[first] !== 0) confirmRace(first, second);
       }
     }
-    for (const task of machine.tasks) {
-      if (task.ended.value || machine.enabled(task)) continue;
-      for (const first of log.racesOfWaiting(task)) {
-        const { op } = task.node.value!;
-        const writes = op!.kind === KIND.lock ? ACCESS.write : ACCESS.read;
-        reverse(first, task, 0, { cells: [op!.cell], modes: [writes] });
+    racesDone = depth;
+    for (let t = 0; t < machine.tasks.length; t += 1) {
+      const task = machine.tasks[t];
+      if (task.ended.value) continue;
+      const until = log.racesOfWaiting(task);
+      const footprint = footprints.ofWait(task.node.value!);
+      for (let i = log.racesAt[depth]; i < until; i += 1) {
+        reverse(log.raceFirst[i], task.index, 0, footprint);
       }
     }
   }
 
-  function reverse(first: number, task: TaskRec, choice: number, footprint: Footprint): void {
+  function reverse(first: number, task: number, choice: number, footprint: Footprint): void {
     const level = levels[first];
-    const positions = log.independentOf(first);
-    const steps: Step[] = positions.map((p) => {
-      const event = log.events[p];
-      return { task: event.task.index, choice: event.choice, footprint: event.footprint };
-    });
-    const lastIndex = steps.length;
-    steps.push({ task: task.index, choice, footprint });
-    const sequence: Sequence = {
-      steps,
-      ordered: (i, j) => {
-        if (j < lastIndex) return log.before(positions[i], log.events[positions[j]].clock);
-        return steps[i].task === task.index || conflict(steps[i].footprint, footprint);
-      },
-    };
-    const nothingRemoved: boolean[] = [];
-    for (const step of level.sleep) {
-      if (weakInitial(step, sequence, nothingRemoved) !== NO) return;
+    sequence.set(first, task, choice, footprint);
+    for (let i = 0; i < level.asleep; i += 1) {
+      const { sleepTask, sleepChoice, sleepFootprint } = level;
+      if (sequence.weakInitial(sleepTask[i], sleepChoice[i], sleepFootprint[i]) !== NO) return;
     }
-    insert(level.tree, sequence);
+    sequence.insertInto(level.tree, pool);
   }
 
   /** What the second event of a race touches if it comes before the first. */
-  function reversedFootprint(event: Event, first: number): Footprint {
-    const { op, footprint } = event;
+  function reversedFootprint(second: number, first: number): Footprint {
+    const op = log.ops[second];
+    const footprint = log.footprints[second];
     if (op === null || (op.kind !== KIND.cmpxchg && op.kind !== KIND.trylock)) return footprint;
-    const found = log.valueWithout(op.cell, first);
+    const cell: Cell = op.cell;
+    const found = log.valueWithout(cell, first);
     const writes = op.kind === KIND.cmpxchg ? found === op.a : ((found as number) & 1) === 0;
-    const cells = [...footprint.cells];
-    const modes = footprint.cells.map((cell, i) =>
-      cell === op.cell ? (writes ? ACCESS.write : ACCESS.read) : footprint.modes[i],
-    );
-    return { cells, modes };
+    return footprints.changed(footprint, cell, writes ? ACCESS.write : ACCESS.read);
   }
 
   /**
@@ -226,20 +236,15 @@ export function exploreDpor(
    * do, where the machine itself reports it.
    */
   function confirmRace(first: number, second: number): void {
-    const a = log.events[first];
-    const b = log.events[second];
-    const key = `${a.task.index}:${a.node}|${b.task.index}:${b.node}`;
+    const key = (log.nodes[first]?.vid ?? 0) * 2 ** 26 + (log.nodes[second]?.vid ?? 0);
     if (confirmed.has(key)) return;
     confirmed.add(key);
-    const decision = (event: Event): Decision => ({ task: event.task.key, choice: event.choice });
-    const schedule = [
-      ...log.events.slice(0, first).map(decision),
-      ...log
-        .independentOf(first)
-        .filter((p) => p < second)
-        .map((p) => decision(log.events[p])),
-      decision(b),
-    ];
+    const decision = (p: number): Decision => ({ task: log.tasks[p].key, choice: log.choice[p] });
+    const schedule: Decision[] = [];
+    for (let p = 0; p < second; p += 1) {
+      if (p < first || (p > first && !log.before(first, p))) schedule.push(decision(p));
+    }
+    schedule.push(decision(second));
     const { findings, diverged } = replay(program, schedule, { machine: options.machine });
     if (diverged !== null) return;
     for (const { finding, title } of findings) {
@@ -250,9 +255,15 @@ export function exploreDpor(
 
   function note(steps: number): void {
     if (machine.findings.length === 0) return;
-    limits.bugs += book.add(machine.findings, () =>
-      log.events.slice(0, steps).map((event) => ({ task: event.task.key, choice: event.choice })),
-    );
+    limits.bugs += book.add(machine.findings, () => schedule(steps));
     if (!options.keepGoing && book.grave) limits.stopped ??= 'a bug was found';
+  }
+
+  function schedule(steps: number): Decision[] {
+    const decisions: Decision[] = [];
+    for (let p = 0; p < steps; p += 1) {
+      decisions.push({ task: log.tasks[p].key, choice: log.choice[p] });
+    }
+    return decisions;
   }
 }

@@ -3,7 +3,8 @@
  *
  * happens-before is program order, spawning, and the order of conflicting accesses. A race is a
  * pair of events that happens-before orders directly and for no other reason, and whose second
- * event could have come first. Invariant: `pop` undoes `push` exactly.
+ * event could have come first. Invariant: `pop` undoes `push` exactly. Everything is kept in
+ * parallel arrays by position, so that an event costs no object.
  */
 
 import {
@@ -17,67 +18,53 @@ import {
 } from '../machine/index.js';
 import type { Fault, Footprint } from './footprint.js';
 
-export interface Event {
-  readonly task: TaskRec;
-  readonly choice: number;
-  readonly footprint: Footprint;
-  /** The operation that others notice; null if the step only prepared. */
-  readonly op: AnyOp | null;
-  /** Number of the node where the task stood at that operation, -1 if none. */
-  readonly node: number;
-  readonly plain: boolean;
-  /** clock[t]: 1 + position of the last event of task t that happens before or is this one. */
-  readonly clock: Int32Array;
-  /** Positions of events that race with this one. */
-  readonly races: readonly number[];
-  readonly previousOfTask: number;
-  /** Tasks that this event spawned. */
-  readonly spawned: readonly number[];
-  /** Index of this event's first entry among the accesses. */
-  readonly firstEntry: number;
-}
-
-const CLOCK_GROWTH = 8;
+const NONE = -1;
 
 export class EventLog {
-  readonly events: Event[] = [];
-  /** Position of the last event of each task, -1 if none. */
-  readonly #lastOf: number[] = [];
-  /** Position of the event that spawned each task, -1 for tasks there from the start. */
-  readonly #spawnedBy: number[] = [];
-  // Linked accesses, newest first per cell.
-  readonly #entryEvent: number[] = [];
-  readonly #entryMode: number[] = [];
+  /** Number of events. */
+  length = 0;
+  readonly tasks: TaskRec[] = [];
+  readonly footprints: Footprint[] = [];
+  /** The operation that others notice; null if the step only prepared. */
+  readonly ops: (AnyOp | null)[] = [];
+  /** Where the task stood at that operation. */
+  readonly nodes: (Node | null)[] = [];
+  taskIndex = new Int32Array(64);
+  choice = new Int32Array(64);
+  plain = new Uint8Array(64);
+  /** Races of the event at i: `raceFirst` from `racesAt[i]` up to `racesAt[i + 1]`. */
+  racesAt = new Int32Array(65);
+  raceFirst = new Int32Array(256);
+
+  // clock[i * width + t]: 1 + position of the last event of task t that happens before event i or
+  // is event i.
+  #clock = new Int32Array(64 * 8);
+  #width = 8;
+  #previousOfTask = new Int32Array(64);
+  #firstEntry = new Int32Array(64);
+  /** Position of the last event of each task. */
+  #lastOf = new Int32Array(8).fill(NONE);
+  /** Position of the event that spawned each task; none for tasks there from the start. */
+  #spawnedBy = new Int32Array(8).fill(NONE);
+  // Accesses, linked newest first per cell.
+  #entryEvent = new Int32Array(256);
+  #entryMode = new Uint8Array(256);
+  #entryBefore = new Int32Array(256);
+  #entryBeforeWrite = new Int32Array(256);
   readonly #entryCell: Cell[] = [];
-  readonly #entryBefore: number[] = [];
-  readonly #entryBeforeWrite: number[] = [];
   readonly #entryOld: unknown[] = [];
   #entries = 0;
-  #width = CLOCK_GROWTH;
+  readonly #candidates: number[] = [];
+  #own = new Int32Array(8);
   readonly #fault: Fault;
 
   constructor(fault: Fault = 'none') {
     this.#fault = fault;
   }
 
-  /** Position of the task's last event, or -1. */
-  lastOf(task: number): number {
-    return this.#lastOf[task] ?? -1;
-  }
-
-  /** Is the event at `a` before or equal to the one with this clock? */
-  before(a: number, clock: Int32Array): boolean {
-    const { index } = this.events[a].task;
-    return index < clock.length && clock[index] > a;
-  }
-
-  /** Clock of a task before its next event: its own past and its spawner's. */
-  clockOf(task: number): Int32Array {
-    const last = this.#lastOf[task] ?? -1;
-    const from = last >= 0 ? last : (this.#spawnedBy[task] ?? -1);
-    const clock = new Int32Array(this.#width);
-    if (from >= 0) clock.set(this.events[from].clock);
-    return clock;
+  /** Is the event at `a` before the event at `b`, or the same? */
+  before(a: number, b: number): boolean {
+    return this.#clock[b * this.#width + this.taskIndex[a]] > a;
   }
 
   /**
@@ -90,57 +77,90 @@ export class EventLog {
     choice: number,
     footprint: Footprint,
     tasksBefore: number,
-  ): Event {
-    const position = this.events.length;
-    while (task.index >= this.#width || machine.taskCount > this.#width)
-      this.#width += CLOCK_GROWTH;
-    const clock = this.clockOf(task.index);
+  ): void {
+    const position = this.length;
+    if (machine.taskCount > this.#width) this.#widen(machine.taskCount);
+    if (position === this.taskIndex.length) this.#deepen();
+    const { index } = task;
     const op = machine.visibleOp;
+    const base = position * this.#width;
+    this.#startClock(index, this.#clock, base);
+    this.tasks[position] = task;
+    this.taskIndex[position] = index;
+    this.choice[position] = choice;
+    this.footprints[position] = footprint;
+    this.ops[position] = op;
+    this.nodes[position] = machine.visibleNode;
+    this.plain[position] = machine.plain ? 1 : 0;
+    this.#previousOfTask[position] = this.#lastOf[index];
     // Waits that are over order this event after what they waited for.
     for (let i = 0; i < machine.accessCount; i += 1) {
       if (machine.accessModes[i] === ACCESS.reached) {
-        this.#joinReached(clock, machine.accessCells[i], machine.accessValues[i]);
+        this.#joinReached(base, machine.accessCells[i], machine.accessValues[i]);
       }
     }
-    const races = this.#racesOf(clock, footprint, waitOf(op, machine.visibleNode), machine);
-    clock[task.index] = position + 1;
-    const firstEntry = this.#entries;
+    const first = this.racesAt[position];
+    const races = this.#racesOf(base, footprint, op, machine, first);
+    this.racesAt[position + 1] = races;
+    this.#clock[base + index] = position + 1;
+    this.#firstEntry[position] = this.#entries;
     this.#link(machine, position);
-    const spawned: number[] = [];
     for (let i = tasksBefore; i < machine.tasks.length; i += 1) {
-      const { index } = machine.tasks[i];
-      this.#spawnedBy[index] = position;
-      this.#lastOf[index] = -1;
-      spawned.push(index);
+      const spawned = machine.tasks[i].index;
+      this.#spawnedBy[spawned] = position;
+      this.#lastOf[spawned] = NONE;
     }
-    const event: Event = {
-      task,
-      choice,
-      footprint,
-      op,
-      node: machine.visibleNode?.vid ?? -1,
-      plain: machine.plain,
-      clock,
-      races,
-      previousOfTask: this.#lastOf[task.index] ?? -1,
-      spawned,
-      firstEntry,
-    };
-    this.#lastOf[task.index] = position;
-    this.events.push(event);
-    return event;
+    this.#lastOf[index] = position;
+    this.length = position + 1;
   }
 
   /** Forget the last event. */
   pop(): void {
-    const event = this.events.pop()!;
-    this.#lastOf[event.task.index] = event.previousOfTask;
-    for (let i = this.#entries - 1; i >= event.firstEntry; i -= 1) {
+    const position = this.length - 1;
+    this.length = position;
+    this.#lastOf[this.taskIndex[position]] = this.#previousOfTask[position];
+    const first = this.#firstEntry[position];
+    for (let i = this.#entries - 1; i >= first; i -= 1) {
       const cell = this.#entryCell[i];
-      cell.lastAccess = this.#entryBefore[i]!;
-      cell.lastWrite = this.#entryBeforeWrite[i]!;
+      cell.lastAccess = this.#entryBefore[i];
+      cell.lastWrite = this.#entryBeforeWrite[i];
     }
-    this.#entries = event.firstEntry;
+    this.#entries = first;
+  }
+
+  #widen(tasks: number): void {
+    const before = this.#width;
+    let width = before;
+    while (width < tasks) width *= 2;
+    const clock = new Int32Array(this.taskIndex.length * width);
+    for (let i = 0; i < this.length; i += 1) {
+      clock.set(this.#clock.subarray(i * before, (i + 1) * before), i * width);
+    }
+    this.#clock = clock;
+    this.#width = width;
+    this.#own = new Int32Array(width);
+    this.#lastOf = grown(this.#lastOf, width, NONE);
+    this.#spawnedBy = grown(this.#spawnedBy, width, NONE);
+  }
+
+  #deepen(): void {
+    const depth = this.taskIndex.length * 2;
+    this.taskIndex = grown(this.taskIndex, depth);
+    this.choice = grown(this.choice, depth);
+    this.#previousOfTask = grown(this.#previousOfTask, depth);
+    this.#firstEntry = grown(this.#firstEntry, depth);
+    this.racesAt = grown(this.racesAt, depth + 1);
+    this.#clock = grown(this.#clock, depth * this.#width);
+    const plain = new Uint8Array(depth);
+    plain.set(this.plain);
+    this.plain = plain;
+  }
+
+  /** Clock of a task before its next event: its own past and its spawner's. */
+  #startClock(task: number, into: Int32Array, base: number): void {
+    const last = this.#lastOf[task];
+    const from = (last >= 0 ? last : this.#spawnedBy[task]) * this.#width;
+    for (let i = 0; i < this.#width; i += 1) into[base + i] = from < 0 ? 0 : this.#clock[from + i];
   }
 
   #link(machine: Machine, position: number): void {
@@ -149,6 +169,7 @@ export class EventLog {
       if (mode !== ACCESS.read && mode !== ACCESS.write && mode !== ACCESS.bump) continue;
       const cell = machine.accessCells[i];
       const entry = this.#entries;
+      if (entry === this.#entryEvent.length) this.#growEntries();
       this.#entryEvent[entry] = position;
       this.#entryMode[entry] = mode;
       this.#entryCell[entry] = cell;
@@ -161,46 +182,81 @@ export class EventLog {
     }
   }
 
-  #join(clock: Int32Array, position: number): void {
-    const other = this.events[position].clock;
-    for (let i = 0; i < other.length; i += 1) if (other[i] > clock[i]) clock[i] = other[i]!;
+  #growEntries(): void {
+    const size = this.#entryEvent.length * 2;
+    this.#entryEvent = grown(this.#entryEvent, size);
+    this.#entryBefore = grown(this.#entryBefore, size);
+    this.#entryBeforeWrite = grown(this.#entryBeforeWrite, size);
+    const modes = new Uint8Array(size);
+    modes.set(this.#entryMode);
+    this.#entryMode = modes;
+  }
+
+  #join(base: number, position: number): void {
+    const clock = this.#clock;
+    const other = position * this.#width;
+    for (let i = 0; i < this.#width; i += 1) {
+      if (clock[other + i] > clock[base + i]) clock[base + i] = clock[other + i];
+    }
   }
 
   /** Order after the write that brought a growing count to `value`. */
-  #joinReached(clock: Int32Array, cell: Cell, value: number): void {
+  #joinReached(base: number, cell: Cell, value: number): void {
     let entry = cell.lastWrite;
-    let found = -1;
+    let found = NONE;
     while (entry >= 0 && Number(this.#entryOld[entry]) >= value - 1) {
       found = entry;
-      entry = this.#entryBeforeWrite[entry]!;
+      entry = this.#entryBeforeWrite[entry];
     }
-    if (found >= 0) this.#join(clock, this.#entryEvent[found]);
+    if (found >= 0) this.#join(base, this.#entryEvent[found]);
   }
 
-  /** Races of a new event with `footprint`; leaves the event's happens-before in `clock`. */
-  #racesOf(clock: Int32Array, footprint: Footprint, wait: Wait | null, machine: Machine): number[] {
-    const own = wait === null ? clock : clock.slice();
-    const candidates: number[] = [];
-    for (let i = 0; i < footprint.cells.length; i += 1) {
-      const mode = footprint.modes[i];
-      if (mode !== ACCESS.reached) this.#conflicting(footprint.cells[i], mode, candidates);
+  /**
+   * Races of a new event, whose clock begins at `base`; leaves the event's happens-before there.
+   * @param from where to write them in `raceFirst`
+   * @returns where they end
+   */
+  #racesOf(
+    base: number,
+    footprint: Footprint,
+    op: AnyOp | null,
+    machine: Machine,
+    from: number,
+  ): number {
+    const waits = op !== null && canWait(op.kind);
+    if (waits) {
+      for (let i = 0; i < this.#width; i += 1) this.#own[i] = this.#clock[base + i];
     }
-    candidates.sort((a, b) => b - a);
-    const races: number[] = [];
-    let last = -1;
-    for (const position of candidates) {
+    const candidates = this.#candidates;
+    candidates.length = 0;
+    const { cells, modes } = footprint;
+    for (let i = 0; i < cells.length; i += 1) this.#conflicting(cells[i], modes[i]);
+    if (candidates.length > 1) sortDescending(candidates);
+    let races = from;
+    let last = NONE;
+    for (let i = 0; i < candidates.length; i += 1) {
+      const position = candidates[i];
       if (position === last) continue;
       last = position;
-      if (this.before(position, clock)) continue;
-      if (wait === null || this.#readyWithout(wait, position, machine)) races.push(position);
-      this.#join(clock, position);
+      if (this.#clock[base + this.taskIndex[position]] > position) continue;
+      if (!waits || this.#readyWithout(op, machine.visibleNode!, position, machine)) {
+        races = this.#addRace(races, position);
+      }
+      this.#join(base, position);
     }
-    if (wait !== null) this.#earlierWindows(own, wait, machine, races);
+    if (waits) races = this.#earlierWindows(op, machine.visibleNode!, machine, from, races);
     return races;
   }
 
-  /** Positions of the linked accesses that an access of this mode conflicts with directly. */
-  #conflicting(cell: Cell, mode: number, into: number[]): void {
+  #addRace(at: number, first: number): number {
+    if (at === this.raceFirst.length) this.raceFirst = grown(this.raceFirst, at * 2);
+    this.raceFirst[at] = first;
+    return at + 1;
+  }
+
+  /** Collect the positions of the linked accesses that an access of this mode conflicts with. */
+  #conflicting(cell: Cell, mode: number): void {
+    const into = this.#candidates;
     if (mode === ACCESS.read) {
       if (this.#fault === 'ignore-read-write') return;
       if (!cell.bumped) {
@@ -210,7 +266,7 @@ export class EventLog {
     }
     if (mode === ACCESS.sees && this.#fault === 'ignore-grace-period') return;
     if (mode === ACCESS.write && this.#fault === 'ignore-free' && cell === cell.struct.life) return;
-    for (let entry = cell.lastAccess; entry >= 0; entry = this.#entryBefore[entry]!) {
+    for (let entry = cell.lastAccess; entry >= 0; entry = this.#entryBefore[entry]) {
       const other = this.#entryMode[entry];
       if (mode === ACCESS.write || other !== mode) into.push(this.#entryEvent[entry]);
       if (other === ACCESS.write) return;
@@ -220,94 +276,114 @@ export class EventLog {
   /**
    * For an operation that waits: the newest write before which it could have gone ahead. The last
    * write alone will not do: it is what ended the wait, so the wait was on before it.
+   * @param machine null for an operation that still waits
    */
-  #earlierWindows(own: Int32Array, wait: Wait, machine: Machine | null, into: number[]): void {
-    for (const cell of wait.cells) {
-      for (let entry = cell.lastWrite; entry >= 0; entry = this.#entryBeforeWrite[entry]!) {
-        const position = this.#entryEvent[entry];
-        if (this.before(position, own)) break;
-        if (this.#readyWithout(wait, position, machine)) {
-          if (!into.includes(position)) into.push(position);
-          break;
-        }
-      }
+  #earlierWindows(
+    op: AnyOp,
+    node: Node,
+    machine: Machine | null,
+    from: number,
+    until: number,
+  ): number {
+    let races = until;
+    if (op.kind !== KIND.relax) return this.#windowOf(op.cell, op, node, machine, from, races);
+    for (const { cell } of node.round!) {
+      races = this.#windowOf(cell, op, node, machine, from, races);
     }
+    return races;
+  }
+
+  #windowOf(
+    cell: Cell,
+    op: AnyOp,
+    node: Node,
+    machine: Machine | null,
+    from: number,
+    until: number,
+  ): number {
+    for (let entry = cell.lastWrite; entry >= 0; entry = this.#entryBeforeWrite[entry]) {
+      const position = this.#entryEvent[entry];
+      if (this.#own[this.taskIndex[position]] > position) break;
+      if (!this.#readyWithout(op, node, position, machine)) continue;
+      for (let i = from; i < until; i += 1) if (this.raceFirst[i] === position) return until;
+      return this.#addRace(until, position);
+    }
+    return until;
   }
 
   /** Would a wait be over without the event at `position` and what depends on it? */
-  #readyWithout(wait: Wait, position: number, machine: Machine | null): boolean {
-    return wait.ready((cell) => {
-      // During push the step's own effect is in memory already: start from what it found.
-      let current = cell.value;
-      if (machine !== null) {
-        for (let i = machine.accessCount - 1; i >= 0; i -= 1) {
-          if (machine.accessCells[i] === cell) current = machine.accessOld[i];
+  #readyWithout(op: AnyOp, node: Node, position: number, machine: Machine | null): boolean {
+    switch (op.kind) {
+      case KIND.lock:
+        return ((this.#found(op.cell, position, machine) as number) & 1) === 0;
+      case KIND.await:
+        return (op.a as (value: unknown) => boolean)(this.#found(op.cell, position, machine));
+      default:
+        for (const { cell, last, changed } of node.round!) {
+          if (changed || this.#found(cell, position, machine) !== last) return true;
         }
+        return false;
+    }
+  }
+
+  #found(cell: Cell, position: number, machine: Machine | null): unknown {
+    // During push the step's own effect is in memory already: start from what it found.
+    let current = cell.value;
+    if (machine !== null) {
+      for (let i = machine.accessCount - 1; i >= 0; i -= 1) {
+        if (machine.accessCells[i] === cell) current = machine.accessOld[i];
       }
-      return this.valueWithout(cell, position, current);
-    });
+    }
+    return this.valueWithout(cell, position, current);
   }
 
   /** Content of a cell after all events but the one at `position` and those that depend on it. */
   valueWithout(cell: Cell, position: number, current: unknown = cell.value): unknown {
     let value = current;
-    for (let entry = cell.lastWrite; entry >= 0; entry = this.#entryBeforeWrite[entry]!) {
+    for (let entry = cell.lastWrite; entry >= 0; entry = this.#entryBeforeWrite[entry]) {
       const at = this.#entryEvent[entry];
-      if (at < position || !this.before(position, this.events[at].clock)) return value;
+      if (at < position || !this.before(position, at)) return value;
       value = this.#entryOld[entry];
     }
     return value;
   }
 
-  /** Races of an operation that is still waiting at the end of the execution. */
-  racesOfWaiting(task: TaskRec): number[] {
+  /**
+   * Races of an operation that is still waiting at the end of the execution, in `raceFirst` from
+   * the end of the last event's.
+   * @returns where they end
+   */
+  racesOfWaiting(task: TaskRec): number {
     const node = task.node.value!;
-    const wait = waitOf(node.op, node);
-    const races: number[] = [];
-    if (wait !== null) this.#earlierWindows(this.clockOf(task.index), wait, null, races);
-    return races;
-  }
-
-  /** Events not ordered after the one at `position`, from there on. */
-  independentOf(position: number): number[] {
-    const { index } = this.events[position].task;
-    const result: number[] = [];
-    for (let i = position + 1; i < this.events.length; i += 1) {
-      const { clock } = this.events[i];
-      if (!(index < clock.length && clock[index] > position)) result.push(i);
-    }
-    return result;
+    const from = this.racesAt[this.length];
+    const { op } = node;
+    if (op === null || !canWait(op.kind)) return from;
+    this.#startClock(task.index, this.#own, 0);
+    return this.#earlierWindows(op, node, null, from, from);
   }
 }
 
-/** A wait that is over or not depending on what some cells hold. */
-interface Wait {
-  readonly cells: readonly Cell[];
-  readonly ready: (valueOf: (cell: Cell) => unknown) => boolean;
+/** Operations that go ahead or not depending on what some cells hold. */
+function canWait(kind: number): boolean {
+  return kind === KIND.lock || kind === KIND.await || kind === KIND.relax;
 }
 
-function waitOf(op: AnyOp | null, node: Node | null): Wait | null {
-  if (op === null || node === null) return null;
-  switch (op.kind) {
-    case KIND.lock:
-      return {
-        cells: [op.cell],
-        ready: (valueOf) => ((valueOf(op.cell) as number) & 1) === 0,
-      };
-    case KIND.await:
-      return {
-        cells: [op.cell],
-        ready: (valueOf) => (op.a as (value: unknown) => boolean)(valueOf(op.cell)),
-      };
-    case KIND.relax: {
-      const round = node.round ?? [];
-      return {
-        cells: round.map(({ cell }) => cell),
-        ready: (valueOf) =>
-          round.some(({ cell, last, changed }) => changed || valueOf(cell) !== last),
-      };
+function grown(array: Int32Array, length: number, fill = 0): Int32Array<ArrayBuffer> {
+  const bigger = new Int32Array(length);
+  if (fill !== 0) bigger.fill(fill);
+  bigger.set(array);
+  return bigger;
+}
+
+/** Insertion sort: the lists are short, and nothing is allocated. */
+function sortDescending(numbers: number[]): void {
+  for (let i = 1; i < numbers.length; i += 1) {
+    const number = numbers[i];
+    let at = i;
+    while (at > 0 && numbers[at - 1] < number) {
+      numbers[at] = numbers[at - 1];
+      at -= 1;
     }
-    default:
-      return null;
+    numbers[at] = number;
   }
 }
