@@ -281,8 +281,11 @@ export class Machine {
       cells[length].value = values[length];
     }
     this.#undoLength = length;
-    this.tasks.length = this.#counts.tasks.value;
-    this.allocated.length = this.#counts.objects.value;
+    // Setting an array's length costs even when nothing changes.
+    const tasks = this.#counts.tasks.value;
+    if (this.tasks.length !== tasks) this.tasks.length = tasks;
+    const objects = this.#counts.objects.value;
+    if (this.allocated.length !== objects) this.allocated.length = objects;
   }
 
   #set(cell: Cell, value: unknown): void {
@@ -359,10 +362,19 @@ export class Machine {
 
   /** Where a task stands right before its next operation that others can notice, or null. */
   pendingNode(task: TaskRec): Node | null {
-    const node = task.node.value;
-    if (node === null || node.op === null) return null;
-    if (!this.fuse || !this.#isPrefix(task, node, node.op)) return node;
-    return this.#probe(task, node);
+    const from = task.node.value;
+    if (from === null || from.op === null) return null;
+    if (!this.fuse) return from;
+    let node = from;
+    // Entering a section has one outcome, so what follows can be looked up.
+    while (node.op !== null && node.op.kind === KIND.sectionEnter) {
+      node = node.child(undefined) ?? this.#grower.grow(task, node, undefined);
+    }
+    if (node.op === null) return null;
+    if (this.#isPrefix(task, node, node.op) || this.#isLocal(task, node.op)) {
+      return node === from && !this.#isPrefix(task, node, node.op) ? node : this.#probe(task, from);
+    }
+    return node;
   }
 
   /** Run the invisible beginning of the task's next step, see where it leads, and undo it. */
@@ -400,7 +412,7 @@ export class Machine {
    * @param choice which outcome, from 0 to `choices(task) - 1`
    */
   step(task: TaskRec, choice = 0): void {
-    this.findings.length = 0;
+    if (this.findings.length > 0) this.findings.length = 0;
     this.accessCount = 0;
     this.plain = false;
     this.visibleOp = null;
