@@ -94,9 +94,9 @@ export class EventLog {
     this.plain[position] = machine.plain ? 1 : 0;
     this.#previousOfTask[position] = this.#lastOf[index];
     // Waits that are over order this event after what they waited for.
-    for (let i = 0; i < machine.accessCount; i += 1) {
-      if (machine.accessModes[i] === ACCESS.reached) {
-        this.#joinReached(base, machine.accessCells[i], machine.accessValues[i]);
+    for (let i = 0; i < machine.accesses.count; i += 1) {
+      if (machine.accesses.modes[i] === ACCESS.reached) {
+        this.#joinReached(base, machine.accesses.cells[i], machine.accesses.values[i]);
       }
     }
     const first = this.racesAt[position];
@@ -164,10 +164,10 @@ export class EventLog {
   }
 
   #link(machine: Machine, position: number): void {
-    for (let i = 0; i < machine.accessCount; i += 1) {
-      const mode = machine.accessModes[i];
+    for (let i = 0; i < machine.accesses.count; i += 1) {
+      const mode = machine.accesses.modes[i];
       if (mode !== ACCESS.read && mode !== ACCESS.write && mode !== ACCESS.bump) continue;
-      const cell = machine.accessCells[i];
+      const cell = machine.accesses.cells[i];
       const entry = this.#entries;
       if (entry === this.#entryEvent.length) this.#growEntries();
       this.#entryEvent[entry] = position;
@@ -175,7 +175,7 @@ export class EventLog {
       this.#entryCell[entry] = cell;
       this.#entryBefore[entry] = cell.lastAccess;
       this.#entryBeforeWrite[entry] = cell.lastWrite;
-      this.#entryOld[entry] = machine.accessOld[i];
+      this.#entryOld[entry] = machine.accesses.old[i];
       cell.lastAccess = entry;
       if (mode === ACCESS.write) cell.lastWrite = entry;
       this.#entries = entry + 1;
@@ -330,8 +330,8 @@ export class EventLog {
     // During push the step's own effect is in memory already: start from what it found.
     let current = cell.value;
     if (machine !== null) {
-      for (let i = machine.accessCount - 1; i >= 0; i -= 1) {
-        if (machine.accessCells[i] === cell) current = machine.accessOld[i];
+      for (let i = machine.accesses.count - 1; i >= 0; i -= 1) {
+        if (machine.accesses.cells[i] === cell) current = machine.accesses.old[i];
       }
     }
     return this.valueWithout(cell, position, current);

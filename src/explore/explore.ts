@@ -23,7 +23,11 @@ const PCT_DEPTH = 3;
 export function explore(program: Program, options: ExploreOptions = {}): ExploreResult {
   const engine: Engine =
     options.engine === undefined || options.engine === 'auto' ? 'dpor' : options.engine;
-  const built = program.build({ ...options.machine, commutingSnapshots: engine === 'dpor' });
+  const built = program.build({
+    ...options.machine,
+    commutingSnapshots: engine === 'dpor',
+    forgetFreed: engine === 'states' && options.keepGoing !== true,
+  });
   const limits = new Limits(options);
   const book = new BugBook(built.machine);
   const executions = run(engine, program, built, limits, book, options);

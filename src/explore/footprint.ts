@@ -46,8 +46,8 @@ export class Footprints {
   /** The footprint of the machine's last step. */
   last(machine: Machine): Footprint {
     this.#length = 0;
-    for (let i = 0; i < machine.accessCount; i += 1) {
-      this.#add(machine.accessCells[i], machine.accessModes[i]);
+    for (let i = 0; i < machine.accesses.count; i += 1) {
+      this.#add(machine.accesses.cells[i], machine.accesses.modes[i]);
     }
     return this.#intern();
   }

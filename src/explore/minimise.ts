@@ -33,8 +33,8 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
   const table = new StateTable();
   const titles = new Map<string, string>();
   const base = machine.mark();
-  const h = [machine.h0, machine.h1, machine.h2] as const;
-  machine.hashing = true;
+  const h = [machine.store.h0, machine.store.h1, machine.store.h2] as const;
+  machine.store.hashing = true;
   // layers[switches][steps] holds the entries of that cost, so costs are taken in order.
   let layer: Entry[][] = [[{ parent: null, decision: null, steps: 0, last: -1, failed: false }]];
   let nextLayer: Entry[][] = [];
@@ -52,22 +52,23 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
     nextLayer = [];
   }
   rewind();
-  machine.hashing = false;
+  machine.store.hashing = false;
   return found === null ? null : scheduleOf(found);
 
   function rewind(): void {
     machine.undo(base);
-    [machine.h0, machine.h1, machine.h2] = h;
+    [machine.store.h0, machine.store.h1, machine.store.h2] = h;
   }
 
   function expand(entry: Entry): Entry | null {
     if (entry.failed) return entry;
     goTo(entry);
     const key = Math.imul(entry.last + 2, 0x61c88647);
-    if (!table.set(machine.h0 ^ key, machine.h1 + key, machine.h2, 0)) return null;
+    if (!table.set(machine.store.h0 ^ key, machine.store.h1 + key, machine.store.h2, 0))
+      return null;
     limits.states += 1;
     const mark = machine.mark();
-    const { h0, h1, h2 } = machine;
+    const { h0, h1, h2 } = machine.store;
     const tasks: Machine['tasks'] = [];
     const choices: number[] = [];
     openDecisions(machine, tasks, choices);
@@ -88,7 +89,7 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
         failed: fails(),
       };
       machine.undo(mark);
-      Object.assign(machine, { h0, h1, h2 });
+      Object.assign(machine.store, { h0, h1, h2 });
       // A failing step costs a switch like any other: it is taken up only when its turn comes.
       const into = switched ? nextLayer : layer;
       (into[child.steps] ??= []).push(child);

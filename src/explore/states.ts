@@ -44,10 +44,10 @@ export function exploreStates(
   const { machine } = built;
   const table = new StateTable();
   const levels: Level[] = [];
-  machine.hashing = true;
+  machine.store.hashing = true;
   let depth = 0;
   enter(0);
-  table.set(machine.h0, machine.h1, machine.h2, OPEN);
+  table.set(machine.store.h0, machine.store.h1, machine.store.h2, OPEN);
   limits.states = 1;
   for (;;) {
     const level = levels[depth];
@@ -73,7 +73,7 @@ export function exploreStates(
     machine.step(level.tasks[at], level.choices[at]);
     limits.step(depth + 1);
     if (machine.findings.length > 0) note(depth + 1);
-    const known = table.get(machine.h0, machine.h1, machine.h2);
+    const known = table.get(machine.store.h0, machine.store.h1, machine.store.h2);
     if (known !== undefined) {
       level.paths += known;
       restore(level);
@@ -81,12 +81,12 @@ export function exploreStates(
     }
     depth += 1;
     enter(depth);
-    table.set(machine.h0, machine.h1, machine.h2, OPEN);
+    table.set(machine.store.h0, machine.store.h1, machine.store.h2, OPEN);
     limits.states = table.size;
   }
   const { paths } = levels[0];
   machine.undo(levels[0].mark);
-  machine.hashing = false;
+  machine.store.hashing = false;
   return paths;
 
   function enter(d: number): void {
@@ -101,9 +101,9 @@ export function exploreStates(
       at: 0,
     });
     level.mark = machine.mark();
-    level.h0 = machine.h0;
-    level.h1 = machine.h1;
-    level.h2 = machine.h2;
+    level.h0 = machine.store.h0;
+    level.h1 = machine.store.h1;
+    level.h2 = machine.store.h2;
     level.paths = 0;
     level.at = 0;
     openDecisions(machine, level.tasks, level.choices);
@@ -111,9 +111,9 @@ export function exploreStates(
 
   function restore(level: Level): void {
     machine.undo(level.mark);
-    machine.h0 = level.h0;
-    machine.h1 = level.h1;
-    machine.h2 = level.h2;
+    machine.store.h0 = level.h0;
+    machine.store.h1 = level.h1;
+    machine.store.h2 = level.h2;
   }
 
   function note(steps: number): void {

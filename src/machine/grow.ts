@@ -27,6 +27,8 @@ export class MisuseError extends Error {
 }
 
 const NO_DEPTH: readonly number[] = [];
+/** Number of every clean end; see ValueTable.idOf. */
+const ENDED_VID = 0;
 
 export class Grower {
   readonly #newVid: () => number;
@@ -39,6 +41,7 @@ export class Grower {
   nodes = 0;
   /** Branches that any node was reached through. */
   readonly branches = new Set<Branch>();
+  readonly #contexts = new Map<string, Context>();
 
   constructor(newVid: () => number, sections: readonly Section[], lockOrder: LockOrder) {
     this.#newVid = newVid;
@@ -48,31 +51,18 @@ export class Grower {
 
   /** The first node of a task that runs `body(...args)`. */
   root(task: TaskRec, body: Body, args: List): Node {
-    return task.rootFor(body, args, () => {
-      const root: Root = { body, args };
-      const context: Context = { depth: NO_DEPTH, held: null, locks: 0 };
-      const node = new Node(root, this.#newVid(), null, undefined, context, 0, 0);
-      this.nodes += 1;
-      task.generator = body(...args.items);
-      this.#run(task, node, undefined);
-      return node;
-    });
+    return task.rootFor(body, args, () =>
+      this.#begin(task, body, args.items, null, this.#context(NO_DEPTH, null, 0, 0)),
+    );
   }
 
   /** The node after `result` is answered at `node`, running the task's code if nobody has yet. */
   grow(task: TaskRec, node: Node, result: unknown): Node {
-    if (task.generatorNode !== node) this.#rebuild(task, node);
+    if (node.root.generatorNode !== node) this.#rebuild(task, node);
     const op = node.op!;
     const context = this.#contextAfter(node, op, result);
-    const child = new Node(
-      node.root,
-      this.#newVid(),
-      node,
-      result,
-      context,
-      node.allocs + (op.kind === KIND.alloc ? 1 : 0),
-      node.spawns + (op.kind === KIND.spawn ? 1 : 0),
-    );
+    const tracked = node.tracked || op.kind === KIND.relax;
+    const child = new Node(node.root, this.#newVid(), node, result, context, tracked);
     this.nodes += 1;
     this.#balance(node, op, child);
     this.#run(task, child, result);
@@ -80,10 +70,60 @@ export class Grower {
     return child;
   }
 
+  /** Start code: a task's, or a function's. */
+  #begin(
+    task: TaskRec,
+    body: Body,
+    args: readonly unknown[],
+    caller: Node | null,
+    context: Context,
+  ): Node {
+    const root: Root = { body, args, caller, generator: body(...args), generatorNode: null };
+    const node = new Node(root, this.#newVid(), null, undefined, context, caller?.tracked ?? false);
+    this.nodes += 1;
+    this.#run(task, node, undefined);
+    return node;
+  }
+
+  #call(task: TaskRec, node: Node, op: AnyOp): Node {
+    const args = op.b as readonly unknown[];
+    for (const arg of args) {
+      if (Array.isArray(arg) && !Object.isFrozen(arg)) {
+        throw new MisuseError(
+          `task ${task.name} calls ${(op.a as Body).name} with an array that can change: ` +
+            'freeze it, or keep the list in a cell',
+        );
+      }
+    }
+    return this.#begin(task, op.a as Body, args, node, node.context);
+  }
+
+  #return(task: TaskRec, end: Node): Node {
+    const caller = end.root.caller!;
+    const known = caller.continuation(end);
+    if (known !== null) return known;
+    if (caller.root.generatorNode !== caller) this.#rebuild(task, caller);
+    const { returned, context } = end;
+    const node = new Node(
+      caller.root,
+      this.#newVid(),
+      caller,
+      returned,
+      context,
+      caller.tracked,
+      end,
+    );
+    this.nodes += 1;
+    caller.addContinuation(node);
+    this.#run(task, node, returned);
+    return node;
+  }
+
   /** Advance the generator into `node`, collecting notes on the way to its next operation. */
   #run(task: TaskRec, node: Node, result: unknown): void {
-    const generator = task.generator!;
-    task.generatorNode = node;
+    const { root } = node;
+    const generator = root.generator!;
+    root.generatorNode = node;
     let value = result;
     let first = node.parent === null;
     for (;;) {
@@ -105,26 +145,33 @@ export class Grower {
       first = false;
       if (step.done === true) {
         node.returned = step.value;
-        this.#atEnd(node);
+        root.generator = null;
+        root.generatorNode = null;
+        if (root.caller !== null) node.forward = this.#return(task, node);
+        else this.#atEnd(node);
         return;
       }
       const op = step.value;
-      if (op.kind !== KIND.note) {
-        node.op = op;
-        if (op.kind === KIND.lock) this.#beforeLock(node, op);
-        if (op.kind === KIND.relax) node.round = roundOf(node);
-        return;
+      if (op.kind === KIND.note) {
+        this.#note(node, op.a as Note);
+        value = undefined;
+        continue;
       }
-      this.#note(node, op.a as Note);
-      value = undefined;
+      node.op = op;
+      if (op.kind === KIND.lock) this.#beforeLock(node, op);
+      else if (op.kind === KIND.relax) node.round = roundOf(node);
+      else if (op.kind === KIND.call) node.forward = this.#call(task, node, op);
+      return;
     }
   }
 
   /** Bring a generator to `node` by answering as before. */
   #rebuild(task: TaskRec, node: Node): void {
-    const generator = node.root.body(...node.root.args.items);
-    task.generator = generator;
-    task.generatorNode = null;
+    const { root } = node;
+    const { body, args } = root;
+    const generator = body(...args);
+    root.generator = generator;
+    root.generatorNode = null;
     let step = this.#skipNotes(generator, generator.next(undefined as never));
     for (const [i, result] of node.history().entries()) {
       if (step.done === true) throw notDeterministic(task, i);
@@ -141,7 +188,7 @@ export class Grower {
     ) {
       throw notDeterministic(task, node.depth);
     }
-    task.generatorNode = node;
+    root.generatorNode = node;
   }
 
   #skipNotes(
@@ -156,9 +203,18 @@ export class Grower {
     return step;
   }
 
-  /** The stack of the kernel code at `node`'s operation, innermost first; costs one replay. */
+  /** The stack of the kernel code at `node`'s operation, innermost first; costs replays. */
   stackAt(node: Node): string {
-    const generator = node.root.body(...node.root.args.items);
+    const { caller } = node.root;
+    const own = this.#frameAt(node);
+    return caller === null ? own : `${own}\n${this.stackAt(caller)}`;
+  }
+
+  /** The part of the stack that is the function's own. */
+  #frameAt(node: Node): string {
+    // Not called as a method, or the stack would name it differently.
+    const { body, args } = node.root;
+    const generator = body(...args);
     const reply: Reply = { done: true, value: undefined };
     const history = node.history();
     let stack = '';
@@ -196,33 +252,57 @@ export class Grower {
     return this.#depth(node.context, section) === 0;
   }
 
+  /** Is a task that stands at `node` inside the section? */
+  isInside(node: Node, section: Section): boolean {
+    return this.#depth(node.context, section) > 0;
+  }
+
   /** Does leaving one level of nesting at `node` leave the section altogether? */
   leaves(node: Node, section: Section): boolean {
     return this.#depth(node.context, section) === 1;
   }
 
-  #contextAfter(node: Node, op: AnyOp, result: unknown): Context {
-    const { depth, held, locks } = node.context;
+  /** The one context with this content. */
+  #context(depth: readonly number[], held: Held | null, allocs: number, spawns: number): Context {
+    let locks = 0;
+    let key = `${depth.join()}|${allocs}|${spawns}`;
+    for (let lock = held; lock !== null; lock = lock.next) {
+      locks += 1;
+      key += `|${lock.cell.id}`;
+    }
+    let context = this.#contexts.get(key);
+    if (context === undefined) {
+      context = { id: this.#contexts.size, depth, held, locks, allocs, spawns };
+      this.#contexts.set(key, context);
+    }
+    return context;
+  }
+
+  #contextAfter({ context }: Node, op: AnyOp, result: unknown): Context {
+    const { depth, held, allocs, spawns } = context;
     switch (op.kind) {
       case KIND.lock:
-        return { depth, held: { cell: op.cell, next: held }, locks: locks + 1 };
       case KIND.trylock:
-        if (result !== true) return node.context;
-        return { depth, held: { cell: op.cell, next: held }, locks: locks + 1 };
-      case KIND.unlock: {
-        if (!holds(node.context, op.cell)) return node.context;
-        return { depth, held: without(held, op.cell), locks: locks - 1 };
-      }
+        if (op.kind === KIND.trylock && result !== true) return context;
+        return this.#context(depth, { cell: op.cell, next: held }, allocs, spawns);
+      case KIND.unlock:
+        if (!holds(context, op.cell)) return context;
+        return this.#context(depth, without(held, op.cell), allocs, spawns);
       case KIND.sectionEnter:
       case KIND.sectionExit: {
         const section = op.a as Section;
         const next = this.#sections.map((_, i) => depth[i] ?? 0);
         const change = op.kind === KIND.sectionEnter ? 1 : -1;
         next[section.index] = Math.max(0, next[section.index] + change);
-        return { depth: next, held, locks };
+        const none = next.every((nesting) => nesting === 0);
+        return this.#context(none ? NO_DEPTH : next, held, allocs, spawns);
       }
+      case KIND.alloc:
+        return this.#context(depth, held, allocs + 1, spawns);
+      case KIND.spawn:
+        return this.#context(depth, held, allocs, spawns + 1);
       default:
-        return node.context;
+        return context;
     }
   }
 
@@ -346,6 +426,8 @@ export class Grower {
         });
       }
     }
+    // Nothing of a task that has ended well can still matter: it is like one that never was.
+    if (node.findings === null) node.vid = ENDED_VID;
   }
 }
 

@@ -8,6 +8,7 @@
 
 import type { Finding, FindingKind, LocalFinding } from './finding.js';
 import { Grower, MisuseError } from './grow.js';
+import { ACCESS, Accesses } from './accesses.js';
 import { LockOrder } from './lock-order.js';
 import { Cell, LIFE, REFCOUNT_PIN, type Slab, Struct } from './memory.js';
 import type { Body, Node } from './node.js';
@@ -22,20 +23,10 @@ import {
   type Task,
 } from './op.js';
 import { roundMayDiffer } from './relax.js';
+import { Sections } from './sections.js';
+import { Store } from './store.js';
 import { TaskRec } from './task.js';
-import { List, ValueTable } from './value.js';
-
-/** How an access counts when two steps are compared. */
-export const ACCESS = {
-  read: 0,
-  write: 1,
-  /** Waited for a count that only grows: ordered after the write that reached it, never reversed. */
-  reached: 2,
-  /** Conflicts with reads and writes of the cell, not with others of its kind. */
-  sees: 3,
-  /** Changes the cell, but commutes with others of its kind. */
-  bump: 4,
-} as const;
+import { List } from './value.js';
 
 export interface MachineOptions {
   /**
@@ -53,6 +44,8 @@ export interface MachineOptions {
    * makes more states equal. What it waits for is the same.
    */
   readonly commutingSnapshots?: boolean;
+  /** Leave what freed objects hold out of the state's hash, see {@link Store}. */
+  readonly forgetFreed?: boolean;
   /** At most this many failures in one run when exploring them (default 1). */
   readonly failAllocMax?: number;
 }
@@ -69,11 +62,10 @@ export interface Observer {
   operation(task: TaskRec, node: Node, op: AnyOp, result: unknown, after: Node): void;
 }
 
-const HASH_LANES = 3;
 const LOCAL_OPS_MAX = 100_000;
 
 export class Machine {
-  readonly values = new ValueTable();
+  readonly store: Store;
   readonly lockOrder = new LockOrder();
   readonly fuse: boolean;
   readonly kcsan: boolean;
@@ -86,38 +78,23 @@ export class Machine {
   readonly initialFindings: Finding[] = [];
   /** What the last step reported. */
   readonly findings: Finding[] = [];
-  /** The accesses of the last step: parallel lists of cells and ACCESS values. */
-  readonly accessCells: Cell[] = [];
-  readonly accessModes: number[] = [];
-  /** Values that `reached` accesses wait for, and the cells' contents before the access. */
-  readonly accessValues: number[] = [];
-  readonly accessOld: unknown[] = [];
-  accessCount = 0;
+  /** The accesses of the last step. */
+  readonly accesses = new Accesses();
   /** Did the last step do a plain access that another task can see? */
   plain = false;
   /** The last step's operation that others can notice, and where its task stood; null if none. */
   visibleOp: AnyOp | null = null;
   visibleNode: Node | null = null;
-  /** State hash, if `hashing`. */
-  hashing = false;
-  h0 = 0;
-  h1 = 0;
-  h2 = 0;
   observer: Observer | null = null;
   /** Operations done since the start, undone ones not subtracted. */
   operations = 0;
 
-  readonly #sections: Section[] = [];
+  readonly #sections: Sections;
   readonly #grower: Grower;
   readonly #globals: Struct[] = [];
   readonly #failAlloc: MachineOptions['failAlloc'];
   readonly #failAllocMax: number;
-  readonly #commutingSnapshots: boolean;
   readonly #allRecs: TaskRec[] = [];
-  readonly #undoCells: Cell[] = [];
-  readonly #undoValues: unknown[] = [];
-  #undoLength = 0;
-  #nextCell = 0;
   #watchedWritten = false;
   #booting = false;
   #probing = false;
@@ -128,9 +105,15 @@ export class Machine {
     this.kcsan = options.kcsan ?? true;
     this.#failAlloc = options.failAlloc ?? 'never';
     this.#failAllocMax = options.failAllocMax ?? 1;
-    this.#commutingSnapshots = options.commutingSnapshots ?? false;
-    this.#grower = new Grower(() => this.values.newVid(), this.#sections, this.lockOrder);
+    this.store = new Store(options.forgetFreed ?? false);
     this.#counts = this.global(new Counts());
+    const commuting = options.commutingSnapshots ?? false;
+    this.#sections = new Sections(this.store, this.accesses, commuting, this.#counts);
+    this.#grower = new Grower(
+      () => this.store.values.newVid(),
+      this.#sections.list,
+      this.lockOrder,
+    );
   }
 
   // ---- building ---------------------------------------------------------------------------
@@ -140,10 +123,7 @@ export class Machine {
     if (this.#allRecs.length > 0) {
       throw new MisuseError('declare sections before the first task is spawned');
     }
-    const section: Section = { ...options, index: this.#sections.length };
-    this.#sections.push(section);
-    this.#counts.addSection(section.name).id = this.#nextCell++;
-    return section;
+    return this.#sections.add(options);
   }
 
   /** Make an object part of this machine, as a static object that everybody can reach. */
@@ -157,8 +137,7 @@ export class Machine {
   #adopt(object: Struct): void {
     if (object.vid !== -1)
       throw new MisuseError(`${object.toString()} belongs to a machine already`);
-    object.vid = this.values.newVid();
-    for (const cell of [object.life, object.owner, ...object.cells]) cell.id = this.#nextCell++;
+    this.store.adopt(object);
   }
 
   /** Static objects, where a search for leaked objects starts. */
@@ -181,6 +160,8 @@ export class Machine {
     return this.#allRecs[index];
   }
 
+  readonly #taskAt = (index: number): TaskRec => this.#allRecs[index];
+
   /** Nodes of all tasks' trees: what the exploration remembers. */
   get nodeCount(): number {
     return this.#grower.nodes;
@@ -200,7 +181,7 @@ export class Machine {
   boot<T>(body: () => Task<T>): T {
     const task = this.#newTask('init', { name: 'init' }, null);
     this.#booting = true;
-    this.#start(task, body, this.values.empty);
+    this.#start(task, body, this.store.values.empty);
     const schedule = (): TaskRec | undefined => this.tasks.find((t) => this.enabled(t));
     for (let next = schedule(); next !== undefined; next = schedule()) this.step(next);
     this.#booting = false;
@@ -213,15 +194,15 @@ export class Machine {
     for (const done of this.tasks) done.node.value = null;
     this.tasks.length = 0;
     this.#counts.tasks.value = 0;
-    this.#undoLength = 0;
+    this.store.forgetPast();
     return node.returned as T;
   }
 
   /** Add a task of the scenario. */
   addTask(options: SpawnOptions, body: () => Task<unknown>): TaskRec {
     const task = this.#newTask(String(this.tasks.length), options, null);
-    this.#start(task, body, this.values.empty);
-    this.#undoLength = 0;
+    this.#start(task, body, this.store.values.empty);
+    this.store.forgetPast();
     this.initialFindings.push(...this.findings);
     this.findings.length = 0;
     return task;
@@ -234,19 +215,19 @@ export class Machine {
       options.name,
       options.actor ?? false,
       parent,
-      this.#sections.map((section) => section.name),
+      this.#sections.list.map((section) => section.name),
     );
+    for (const cell of [...task.entered, ...task.left]) cell.hashed = this.#sections.hashesCounts;
     this.#adopt(task);
     this.#allRecs.push(task);
     return task;
   }
 
   #start(task: TaskRec, body: Body, args: List): void {
-    this.#set(this.#counts.tasks, this.tasks.length + 1);
+    this.store.set(this.#counts.tasks, this.tasks.length + 1);
     this.tasks.push(task);
-    const root = this.#grower.root(task, body, args);
-    this.#report(task, root);
-    this.#set(task.node, root);
+    const root = this.#arrive(task, this.#grower.root(task, body, args));
+    this.store.set(task.node, root);
     if (root.op === null) {
       this.#end(task);
     } else if (
@@ -260,50 +241,25 @@ export class Machine {
   }
 
   #end(task: TaskRec): void {
-    this.#access(task.ended, ACCESS.write);
-    this.#set(task.ended, true);
+    this.accesses.add(task.ended, ACCESS.write);
+    this.store.set(task.ended, true);
   }
 
   // ---- the way back -----------------------------------------------------------------------
 
   /** A mark for {@link undo}. */
   mark(): number {
-    return this.#undoLength;
+    return this.store.mark();
   }
 
   /** Restore the state at `mark`, except the hash, which the caller keeps. */
   undo(mark: number): void {
-    const cells = this.#undoCells;
-    const values = this.#undoValues;
-    let length = this.#undoLength;
-    while (length > mark) {
-      length -= 1;
-      cells[length].value = values[length];
-    }
-    this.#undoLength = length;
+    this.store.undo(mark);
     // Setting an array's length costs even when nothing changes.
     const tasks = this.#counts.tasks.value;
     if (this.tasks.length !== tasks) this.tasks.length = tasks;
     const objects = this.#counts.objects.value;
     if (this.allocated.length !== objects) this.allocated.length = objects;
-  }
-
-  #set(cell: Cell, value: unknown): void {
-    const length = this.#undoLength;
-    this.#undoCells[length] = cell;
-    this.#undoValues[length] = cell.value;
-    this.#undoLength = length + 1;
-    if (this.hashing && cell.hashed) this.#rehash(cell, value);
-    cell.value = value;
-  }
-
-  #rehash(cell: Cell, value: unknown): void {
-    const before = this.values.idOf(cell.value);
-    const after = this.values.idOf(value);
-    const id = cell.id;
-    this.h0 = (this.h0 - mix(id, before, 0) + mix(id, after, 0)) | 0;
-    this.h1 = (this.h1 - mix(id, before, 1) + mix(id, after, 1)) | 0;
-    this.h2 = (this.h2 - mix(id, before, 2) + mix(id, after, 2)) | 0;
   }
 
   // ---- scheduling -------------------------------------------------------------------------
@@ -322,14 +278,8 @@ export class Machine {
         return (op.a as (value: unknown) => boolean)(op.cell.value);
       case KIND.relax:
         return roundMayDiffer(node, task);
-      case KIND.sectionAwait: {
-        const section = (op.a as Section).index;
-        const token = (op.b as SectionToken).items;
-        for (let i = 0; i < token.length; i += 2) {
-          if (this.#allRecs[token[i]].left[section].value < token[i + 1]) return false;
-        }
-        return true;
-      }
+      case KIND.sectionAwait:
+        return this.#sections.isOver(op.a as Section, op.b as SectionToken, this.#taskAt);
       case KIND.join:
         return (op.a as TaskRec).ended.value;
       default:
@@ -368,7 +318,7 @@ export class Machine {
     let node = from;
     // Entering a section has one outcome, so what follows can be looked up.
     while (node.op !== null && node.op.kind === KIND.sectionEnter) {
-      node = node.child(undefined) ?? this.#grower.grow(task, node, undefined);
+      node = (node.child(undefined) ?? this.#grower.grow(task, node, undefined)).rest;
     }
     if (node.op === null) return null;
     if (this.#isPrefix(task, node, node.op) || this.#isLocal(task, node.op)) {
@@ -380,7 +330,9 @@ export class Machine {
   /** Run the invisible beginning of the task's next step, see where it leads, and undo it. */
   #probe(task: TaskRec, node: Node): Node | null {
     if (!this.#ready(task, node, node.op!)) return null;
-    const { accessCount, plain, operations, observer, visibleOp, visibleNode, h0, h1, h2 } = this;
+    const { plain, operations, observer, visibleOp, visibleNode } = this;
+    const { h0, h1, h2 } = this.store;
+    const accesses = this.accesses.count;
     const findings = this.findings.length;
     const watched = this.#watchedWritten;
     const mark = this.mark();
@@ -392,17 +344,9 @@ export class Machine {
     this.undo(mark);
     this.findings.length = findings;
     this.#watchedWritten = watched;
-    Object.assign(this, {
-      accessCount,
-      plain,
-      operations,
-      observer,
-      visibleOp,
-      visibleNode,
-      h0,
-      h1,
-      h2,
-    });
+    this.accesses.count = accesses;
+    Object.assign(this, { plain, operations, observer, visibleOp, visibleNode });
+    Object.assign(this.store, { h0, h1, h2 });
     return reached.op === null ? null : reached;
   }
 
@@ -413,7 +357,7 @@ export class Machine {
    */
   step(task: TaskRec, choice = 0): void {
     if (this.findings.length > 0) this.findings.length = 0;
-    this.accessCount = 0;
+    this.accesses.count = 0;
     this.plain = false;
     this.visibleOp = null;
     this.visibleNode = null;
@@ -463,11 +407,21 @@ export class Machine {
       const next = node.child(result) ?? this.#grower.grow(task, node, result);
       this.operations += 1;
       if (this.observer !== null) this.observer.operation(task, node, op, result, next);
-      if (next.findings !== null) this.#report(task, next);
-      node = next;
+      node = this.#arrive(task, next);
       done += 1;
     }
-    this.#set(task.node, node);
+    this.store.set(task.node, node);
+  }
+
+  /** Go to where the task comes to rest, through calls and returns. */
+  #arrive(task: TaskRec, at: Node): Node {
+    let node = at;
+    if (node.findings !== null) this.#report(task, node);
+    while (node.forward !== null) {
+      node = node.forward;
+      if (node.findings !== null) this.#report(task, node);
+    }
+    return node;
   }
 
   #isLocal(task: TaskRec, op: AnyOp): boolean {
@@ -572,13 +526,13 @@ export class Machine {
       case KIND.unlock:
         this.#touch(task, node, op, cell, ACCESS.write);
         this.#store(cell, (cell.value as number) & ~1);
-        for (const section of this.#sections) {
+        for (const section of this.#sections.list) {
           if (
             section.impliedBySpinlock &&
             node.context.locks > 0 &&
             this.#grower.leaves(node, section)
           ) {
-            this.#leave(task, section);
+            this.#sections.leave(task, section);
           }
         }
         return undefined;
@@ -596,7 +550,7 @@ export class Machine {
       }
       case KIND.listAdd: {
         this.#touch(task, node, op, cell, ACCESS.write);
-        this.#store(cell, this.values.list([op.a, ...listOf(cell.value)]));
+        this.#store(cell, this.store.values.list([op.a, ...listOf(cell.value)]));
         return undefined;
       }
       case KIND.listDel: {
@@ -611,7 +565,7 @@ export class Machine {
             `${String(op.a)} is not on ${cell.toString()}`,
           );
         }
-        this.#store(cell, this.values.list(items.filter((item) => item !== op.a)));
+        this.#store(cell, this.store.values.list(items.filter((item) => item !== op.a)));
         return undefined;
       }
       case KIND.atomic:
@@ -621,38 +575,32 @@ export class Machine {
         return cell.value;
       case KIND.relax:
         for (const { cell: seen } of node.round!) {
-          if (seen.struct.owner.value !== task) this.#access(seen, ACCESS.read);
+          if (seen.struct.owner.value !== task) this.accesses.add(seen, ACCESS.read);
         }
         return undefined;
       case KIND.sectionEnter: {
         const section = op.a as Section;
-        if (this.#grower.enters(node, section)) this.#enter(task, section);
+        if (this.#grower.enters(node, section)) this.#sections.enter(task, section);
         return undefined;
       }
       case KIND.sectionExit: {
         const section = op.a as Section;
         const nested = node.context.depth[section.index] ?? 0;
-        if (nested > 0 && this.#grower.leaves(node, section)) this.#leave(task, section);
+        if (nested > 0 && this.#grower.leaves(node, section)) this.#sections.leave(task, section);
         return undefined;
       }
       case KIND.sectionSnapshot:
-        return this.#snapshot(task, op.a as Section);
+        return this.#sections.snapshot(task, this.tasks, op.a as Section, this.#grower);
       case KIND.sectionActors:
-        // Ordered against every snapshot: an actor is started in the step that takes one.
-        this.#access(this.#counts.snapshots[(op.a as Section).index], ACCESS.sees);
-        return this.values.list(this.tasks.filter((other) => other.actor && other !== task));
-      case KIND.sectionAwait: {
-        const { index } = op.a as Section;
-        const token = (op.b as SectionToken).items;
-        for (let i = 0; i < token.length; i += 2) {
-          this.#access(this.#allRecs[token[i]].left[index], ACCESS.reached, token[i + 1]);
-        }
+        this.#sections.lookAtActors(op.a as Section);
+        return this.store.values.list(this.tasks.filter((other) => other.actor && other !== task));
+      case KIND.sectionAwait:
+        this.#sections.pass(op.a as Section, op.b as SectionToken, this.tasks, this.#taskAt);
         return undefined;
-      }
       case KIND.spawn:
         return this.#spawn(task, node, op);
       case KIND.join:
-        this.#access((op.a as TaskRec).ended, ACCESS.reached, 1);
+        this.accesses.add((op.a as TaskRec).ended, ACCESS.reached, 1);
         return undefined;
       case KIND.alloc:
         return this.#alloc(task, node, op, choice);
@@ -694,19 +642,10 @@ export class Machine {
         `${cell.toString()} is a reference count: use refcount_inc and refcount_dec`,
       );
     }
-    this.#access(cell, mode);
-    if (struct.slab !== null) this.#access(struct.life, ACCESS.read);
+    this.accesses.add(cell, mode);
+    if (struct.slab !== null) this.accesses.add(struct.life, ACCESS.read);
     if (op.order === 'plain') this.plain = true;
     if (this.kcsan) this.#race(task, node, op, cell, mode);
-  }
-
-  #access(cell: Cell, mode: number, value = 0): void {
-    const i = this.accessCount;
-    this.accessCells[i] = cell;
-    this.accessModes[i] = mode;
-    this.accessValues[i] = value;
-    this.accessOld[i] = cell.value;
-    this.accessCount = i + 1;
   }
 
   /**
@@ -736,7 +675,7 @@ export class Machine {
 
   #store(cell: Cell, value: unknown): void {
     if (cell.struct.owner.value === null) this.#publish(value);
-    this.#set(cell, value);
+    this.store.set(cell, value);
     if (cell.watched) this.#watchedWritten = true;
   }
 
@@ -744,7 +683,7 @@ export class Machine {
   #publish(value: unknown): void {
     if (value instanceof Struct) {
       if (value.owner.value === null) return;
-      this.#set(value.owner, null);
+      this.store.set(value.owner, null);
       for (const cell of value.cells) this.#publish(cell.value);
     } else if (value instanceof List) {
       for (const item of value.items) this.#publish(item);
@@ -768,45 +707,18 @@ export class Machine {
   }
 
   #enterImplied(task: TaskRec, node: Node): void {
-    for (const section of this.#sections) {
+    for (const section of this.#sections.list) {
       if (section.impliedBySpinlock && this.#grower.enters(node, section))
-        this.#enter(task, section);
+        this.#sections.enter(task, section);
     }
-  }
-
-  #enter(task: TaskRec, section: Section): void {
-    const count = task.entered[section.index];
-    this.#access(count, ACCESS.write);
-    this.#access(this.#counts.snapshots[section.index], ACCESS.sees);
-    this.#set(count, count.value + 1);
-  }
-
-  #leave(task: TaskRec, section: Section): void {
-    const count = task.left[section.index];
-    this.#access(count, ACCESS.write);
-    this.#set(count, count.value + 1);
-  }
-
-  #snapshot(task: TaskRec, section: Section): SectionToken {
-    const inside: number[] = [];
-    // Every entering, even by a task that does not exist yet, is ordered against this one.
-    this.#access(this.#counts.snapshots[section.index], ACCESS.read);
-    for (const other of this.tasks) {
-      if (other === task) continue;
-      const entered = other.entered[section.index];
-      this.#access(entered, ACCESS.sees);
-      const left = this.#commutingSnapshots ? 0 : other.left[section.index].value;
-      if (entered.value > left) inside.push(other.index, entered.value);
-    }
-    return this.values.list(inside);
   }
 
   #spawn(task: TaskRec, node: Node, op: AnyOp): TaskRec {
     const { options, body } = op.a as { options: SpawnOptions; body: Body };
-    const args = this.values.list(op.b as readonly unknown[]);
+    const args = this.store.values.list(op.b as readonly unknown[]);
     this.#publish(args);
-    const child = task.spawnedAt(node.spawns, () =>
-      this.#newTask(`${task.key}.${node.spawns}`, options, task),
+    const child = task.spawnedAt(node.context.spawns, () =>
+      this.#newTask(`${task.key}.${node.context.spawns}`, options, task),
     );
     this.#start(child, body, args);
     return child;
@@ -817,26 +729,29 @@ export class Machine {
     const args = op.b as readonly unknown[];
     const free = listOf(slab.free.value) as Struct[];
     const reusable = slab.reuse === 'never' ? 0 : free.length;
-    if (slab.reuse !== 'never') this.#access(slab.free as Cell, ACCESS.write);
+    if (slab.reuse !== 'never') this.accesses.add(slab.free as Cell, ACCESS.write);
     if (this.#failAlloc === 'explore' && this.#mayFail(task)) {
-      this.#access(this.#counts.failures, ACCESS.write);
+      this.accesses.add(this.#counts.failures, ACCESS.write);
       if (choice === this.#allocChoices(task, op) - 1) {
-        this.#set(this.#counts.failures, this.#counts.failures.value + 1);
+        this.store.set(this.#counts.failures, this.#counts.failures.value + 1);
         return null;
       }
     } else if (typeof this.#failAlloc === 'function' && !this.#booting) {
-      if (this.#failAlloc(task.name, node.allocs)) return null;
+      if (this.#failAlloc(task.name, node.context.allocs)) return null;
     }
     // Choice 0 under `explore` is a fresh object; `lifo` takes the newest freed one if any.
     const slot = slab.reuse === 'lifo' ? reusable - 1 : slab.reuse === 'explore' ? choice - 1 : -1;
     let object: Struct;
     if (slot >= 0) {
       object = free[slot]!;
-      this.#set(slab.free as Cell, this.values.list(free.filter((item) => item !== object)));
-      this.#access(object.life, ACCESS.write);
-      for (const cell of object.cells) this.#set(cell, cell.initial);
+      this.store.set(
+        slab.free as Cell,
+        this.store.values.list(free.filter((item) => item !== object)),
+      );
+      this.accesses.add(object.life, ACCESS.write);
+      for (const cell of object.cells) this.store.set(cell, cell.initial);
     } else {
-      object = task.instanceAt(node.allocs, slab, args, () => {
+      object = task.instanceAt(node.context.allocs, slab, args, () => {
         const created = slab.create(...args);
         created.slab = slab;
         this.#adopt(created);
@@ -844,10 +759,10 @@ export class Machine {
         return created;
       });
     }
-    this.#set(object.life, LIFE.live);
+    this.store.set(object.life, LIFE.live);
     // Stale pointers to a recycled object may still be about, so it is shared from the start.
-    this.#set(object.owner, slot >= 0 ? null : task);
-    this.#set(this.#counts.objects, this.allocated.length + 1);
+    this.store.set(object.owner, slot >= 0 ? null : task);
+    this.store.set(this.#counts.objects, this.allocated.length + 1);
     this.allocated.push(object);
     return object;
   }
@@ -856,15 +771,18 @@ export class Machine {
     const object = op.a as Struct;
     const slab = object.slab as Slab | null;
     if (slab === null) throw new MisuseError(`${object.toString()} did not come from a slab`);
-    if (object.owner.value !== task) this.#access(object.life, ACCESS.write);
+    if (object.owner.value !== task) this.accesses.add(object.life, ACCESS.write);
     if (object.life.value !== LIFE.live) {
       this.#find(task, node, 'KASAN', 'KASAN: double-free in %f', object.toString(), object.life);
       return;
     }
-    this.#set(object.life, LIFE.freed);
+    this.store.free(object);
     if (slab.reuse !== 'never') {
-      this.#access(slab.free as Cell, ACCESS.write);
-      this.#set(slab.free as Cell, this.values.list([...listOf(slab.free.value), object]));
+      this.accesses.add(slab.free as Cell, ACCESS.write);
+      this.store.set(
+        slab.free as Cell,
+        this.store.values.list([...listOf(slab.free.value), object]),
+      );
     }
   }
 
@@ -924,17 +842,12 @@ class Counts extends Struct {
   readonly tasks = this.cell('tasks', 0);
   readonly objects = this.cell('objects', 0);
   readonly failures = this.cell('failures', 0);
-  /** Per section: stands for all its snapshots when steps are compared; holds nothing. */
-  readonly snapshots: Cell[] = [];
 
   constructor() {
     super('machine');
-  }
-
-  addSection(name: string): Cell {
-    const cell = new Cell<unknown>(this, `${name}.snapshots`, null);
-    this.snapshots.push(cell);
-    return cell;
+    // Both follow from where the tasks stand.
+    this.tasks.hashed = false;
+    this.objects.hashed = false;
   }
 }
 
@@ -964,14 +877,6 @@ function stepsAlone(kind: number): boolean {
 
 function isDataAccess(kind: number): boolean {
   return kind <= KIND.and || kind === KIND.listAdd || kind === KIND.listDel;
-}
-
-function mix(cell: number, value: number, lane: number): number {
-  let x =
-    Math.imul(cell * HASH_LANES + lane + 1, 0x9e3779b1) ^ Math.imul(value + 0x7f4a7c15, 0x85ebca6b);
-  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d);
-  x = Math.imul(x ^ (x >>> 12), 0x297a2d39);
-  return x ^ (x >>> 15);
 }
 
 function escaped(object: Struct, owner: TaskRec, task: TaskRec): MisuseError {

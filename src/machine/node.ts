@@ -3,13 +3,14 @@
  *
  * A task's code is a function of the answers it received. So the tree of answers determines the
  * next operation, and a part of the tree that was walked once need never run the generator again:
- * exploring becomes table look-up. Invariant: one node per sequence of answers; `op` is what the
- * task does next there, null when it has ended.
+ * exploring becomes table look-up. A function that is called has a tree of its own; its caller
+ * goes on by what was returned, so that different ways through the function meet again. Invariant:
+ * a node determines everything that the task can still do; `op` is what it does next there, null
+ * when it has ended.
  */
 
 import type { Cell } from './memory.js';
-import type { AnyOp, Branch, Task } from './op.js';
-import type { List } from './value.js';
+import type { AnyOp, Branch, Reply, Task } from './op.js';
 import type { LocalFinding } from './finding.js';
 
 /** A held spinlock, innermost first. */
@@ -18,38 +19,48 @@ export interface Held {
   readonly next: Held | null;
 }
 
-/** What the task holds. A function of its history, hence kept in the tree. */
+/** What the task holds and has used up. Interned by the grower: equal contexts are one object. */
 export interface Context {
+  readonly id: number;
   /** Nesting of each read-side section, by section index, not counting spinlocks. */
   readonly depth: readonly number[];
   readonly held: Held | null;
   /** Number of locks in `held`. */
   readonly locks: number;
+  /** Objects allocated and tasks spawned so far: they number the task's next ones. */
+  readonly allocs: number;
+  readonly spawns: number;
 }
 
 export type Body = (...args: readonly unknown[]) => Task<unknown>;
 
-/** Where a tree begins: a task's code and the arguments it was started with. */
+/** Where a tree begins: a task's code or a function called, and the arguments. */
 export interface Root {
   readonly body: Body;
-  readonly args: List;
+  readonly args: readonly unknown[];
+  /** Where the function was called; null for a task's own code. */
+  readonly caller: Node | null;
+  /** A run of the code, if there is one, and the node of this tree where it stands. */
+  generator: Generator<AnyOp, unknown, Reply> | null;
+  generatorNode: Node | null;
 }
 
 export class Node {
   readonly root: Root;
-  readonly vid: number;
+  vid: number;
   readonly parent: Node | null;
   /** The answer that led here from the parent. */
   readonly result: unknown;
-  /** Operations since the task's start. */
+  /** Operations and calls since the function's start. */
   readonly depth: number;
   readonly context: Context;
-  /** Objects allocated and tasks spawned so far: they number the task's next ones. */
-  readonly allocs: number;
-  readonly spawns: number;
+  /** After cpu_relax(): calls are remembered with all they did, so that a round can be read off. */
+  readonly tracked: boolean;
   op: AnyOp | null = null;
-  /** What the task returned, once `op` is null. */
+  /** What the code returned, once `op` is null. */
   returned: unknown = undefined;
+  /** Where the task goes from here without doing anything: into a function, or back out of it. */
+  forward: Node | null = null;
   /** Reports that arriving here makes, whatever the other tasks do. */
   findings: LocalFinding[] | null = null;
   branches: Branch[] | null = null;
@@ -60,6 +71,10 @@ export class Node {
   #key0: unknown = undefined;
   #next0: Node | null = null;
   #more: Map<unknown, Node> | null = null;
+  /** At a call: where the caller goes on, by value returned. */
+  #returns: Map<unknown, Node[]> | null = null;
+  /** The end of the function whose return led here. */
+  readonly via: Node | null;
 
   constructor(
     root: Root,
@@ -67,8 +82,8 @@ export class Node {
     parent: Node | null,
     result: unknown,
     context: Context,
-    allocs: number,
-    spawns: number,
+    tracked: boolean,
+    via: Node | null = null,
   ) {
     this.root = root;
     this.vid = vid;
@@ -76,8 +91,30 @@ export class Node {
     this.result = result;
     this.depth = parent === null ? 0 : parent.depth + 1;
     this.context = context;
-    this.allocs = allocs;
-    this.spawns = spawns;
+    this.tracked = tracked;
+    this.via = via;
+  }
+
+  /** Where the task comes to rest, or ends, if it arrives here. */
+  get rest(): Node {
+    let node: Node = this.forward ?? this;
+    while (node.forward !== null) node = node.forward;
+    return node;
+  }
+
+  /** Where the caller goes on after the function ended at `end`, or null if it never has yet. */
+  continuation(end: Node): Node | null {
+    for (const node of this.#returns?.get(end.returned) ?? []) {
+      if (this.tracked ? node.via === end : node.context === end.context) return node;
+    }
+    return null;
+  }
+
+  addContinuation(node: Node): void {
+    this.#returns ??= new Map();
+    const same = this.#returns.get(node.result);
+    if (same === undefined) this.#returns.set(node.result, [node]);
+    else same.push(node);
   }
 
   /** The node after this answer, or null if nobody went there yet. */
@@ -96,7 +133,7 @@ export class Node {
     }
   }
 
-  /** The answers from the task's start to here. */
+  /** The answers from the function's start to here. */
   history(): unknown[] {
     const results = new Array<unknown>(this.depth);
     if (this.parent !== null) results[this.depth - 1] = this.result;

@@ -54,6 +54,8 @@ export const KIND = {
   sectionActors: 28,
   /** Not a memory access: consumed while the generator runs, never a scheduling point. */
   note: 25,
+  /** Not an access either: kernel code that begins a function of its own. */
+  call: 29,
 } as const;
 
 export type Kind = (typeof KIND)[keyof typeof KIND];
@@ -340,7 +342,10 @@ export function section_exit(section: Section): Op<void> {
   return op(KIND.sectionExit, null, section, null, 'release');
 }
 
-/** Who is inside right now: pairs of task number and count, for {@link section_await}. */
+/**
+ * Who is inside right now: pairs of task number and count, for one {@link section_await}. Awaiting
+ * a token twice is not supported.
+ */
 export type SectionToken = List<number>;
 
 /** Note, in one step, every task that is inside the section, other than the caller. */
@@ -356,6 +361,20 @@ export function section_await(section: Section, token: SectionToken): Op<void> {
 /** Every actor that was started after a snapshot of the section, so that each can be joined. */
 export function section_actors(section: Section): Op<List<TaskHandle>> {
   return op(KIND.sectionActors, null, section, null, 'full');
+}
+
+// ---- calls ----------------------------------------------------------------------------------
+
+/**
+ * Call kernel code as a function: once it has returned, its caller depends on what it returned and
+ * on what it holds, and on nothing else that it did or saw. That is what makes states equal. So
+ * nothing may leave a function but through its result and through cells.
+ */
+export function call<A extends readonly unknown[], T>(
+  body: (...args: A) => Task<T>,
+  ...args: A
+): Op<T> {
+  return op(KIND.call, null, body, args, 'relaxed');
 }
 
 // ---- tasks, memory, choices -----------------------------------------------------------------

@@ -21,11 +21,7 @@ interface Seen {
 /** What the round that ends at `node` has read. */
 export function roundOf(node: Node): readonly RoundRead[] {
   const edges: [AnyOp, unknown][] = [];
-  for (let at = node; at.parent !== null; at = at.parent) {
-    const op = at.parent.op!;
-    if (op.kind === KIND.relax) break;
-    edges.push([op, at.result]);
-  }
+  if (collect(node, edges) === 'unknown') return [];
   const seen = new Map<Cell, Seen>();
   const own = new Set<unknown>();
   for (const [op, result] of edges.reverse()) {
@@ -40,6 +36,25 @@ export function roundOf(node: Node): readonly RoundRead[] {
       last: expected,
       changed: changed || expected !== first,
     }));
+}
+
+/**
+ * The operations of a function up to `node`, newest first, back to the last cpu_relax() if there
+ * was one. They are `unknown` if a function was called before its caller had ever relaxed, since
+ * what it did is forgotten. Such a round counts as having read nothing, and never waits.
+ */
+function collect(node: Node, edges: [AnyOp, unknown][]): 'relaxed' | 'started' | 'unknown' {
+  for (let at = node; at.parent !== null; at = at.parent) {
+    const op = at.parent.op!;
+    if (op.kind === KIND.relax) return 'relaxed';
+    if (op.kind !== KIND.call) {
+      edges.push([op, at.result]);
+      continue;
+    }
+    const inside = at.parent.tracked ? collect(at.via!, edges) : 'unknown';
+    if (inside !== 'started') return inside;
+  }
+  return 'started';
 }
 
 function note(seen: Map<Cell, Seen>, op: AnyOp, result: unknown): void {

@@ -2,12 +2,11 @@
  * A task: one simulated thread of execution on a CPU of its own, with its tree of answers.
  *
  * Tasks keep their number and their tree over all interleavings of one exploration: the k-th task
- * that a task spawns is always the same TaskRec. Invariant: the generator, if any, stands exactly
- * at `generatorNode`.
+ * that a task spawns is always the same TaskRec. Invariant: its number and its key never change.
  */
 
 import { type Cell, Struct, type Slab } from './memory.js';
-import type { AnyOp, Reply, TaskHandle } from './op.js';
+import type { TaskHandle } from './op.js';
 import type { List } from './value.js';
 import type { Body, Node } from './node.js';
 
@@ -27,14 +26,12 @@ export class TaskRec extends Struct implements TaskHandle {
   /** Where the task stands; null before it was spawned. */
   readonly node: Cell<Node | null>;
   readonly ended: Cell<boolean>;
-  /** Per section: how often the outermost section began, and ended. */
+  /** Per section: how often the outermost section began, and ended; see sections.ts. */
   readonly entered: Cell<number>[] = [];
   readonly left: Cell<number>[] = [];
   readonly #spawned = new Map<number, TaskRec>();
   readonly #instances = new Map<number, Instance[]>();
   readonly #roots = new Map<Body, Map<List, Node>>();
-  generator: Generator<AnyOp, unknown, Reply> | null = null;
-  generatorNode: Node | null = null;
 
   constructor(
     index: number,
@@ -55,13 +52,8 @@ export class TaskRec extends Struct implements TaskHandle {
     this.ended = this.cell('ended', false);
     this.ended.hashed = false;
     for (const section of sections) {
-      const entered = this.cell(`${section}.entered`, 0);
-      const left = this.cell(`${section}.left`, 0);
-      // Both counts follow from the task's history, which `state` already stands for.
-      entered.hashed = false;
-      left.hashed = false;
-      this.entered.push(entered);
-      this.left.push(left);
+      this.entered.push(this.cell(`${section}.entered`, 0));
+      this.left.push(this.cell(`${section}.left`, 0));
     }
   }
 

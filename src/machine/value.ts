@@ -79,6 +79,8 @@ export class ValueTable {
       case 'object': {
         if (value === null) return 1;
         const vid = (value as Partial<Identified>).vid;
+        // The end of a task counts as null: a task that has ended is like one that never was.
+        if (vid === 0) return 1;
         if (vid !== undefined) return (vid << TAG_BITS) | TAG_OBJECT;
         break;
       }

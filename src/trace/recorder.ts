@@ -62,6 +62,8 @@ export class Recorder implements Observer {
     this.#nodes.push(node);
     const value = this.#found(op, result, cell);
     const wrote = this.#stored(op, result, cell);
+    const arrivals: Node[] = [];
+    for (let at: Node | null = after; at !== null; at = at.forward) arrivals.push(at);
     this.#operations.push({
       n,
       step: this.#step,
@@ -76,9 +78,11 @@ export class Recorder implements Observer {
       wrote,
       visible: cell === null ? op.kind !== KIND.fence : cell.struct.owner.value !== task,
       locksHeld: locksOf(node, this.names),
-      rcuDepth: after.context.depth[this.#rcu] ?? 0,
-      branches: (after.branches ?? []).map(({ fn, what }) => `${fn} ${what}`),
-      log: after.log ?? [],
+      rcuDepth: after.rest.context.depth[this.#rcu] ?? 0,
+      branches: arrivals.flatMap((at) =>
+        (at.branches ?? []).map(({ fn, what }) => `${fn} ${what}`),
+      ),
+      log: arrivals.flatMap((at) => at.log ?? []),
       findings: [],
     });
     if (cell !== null && wrote !== null) this.#writtenBy.set(cell, n);

@@ -61,25 +61,29 @@ function sorted(k: VfsKernel, dentries: Iterable<Dentry>): List<Dentry> {
 
 /** The descriptor is there. Two of these commute; one and a release do not. */
 export function* hold(k: VfsKernel, data: StashedObject, dentry: Dentry): Task<void> {
-  const { opened, closed } = data.handles;
+  const { held, opened, closed } = data.handles;
   yield* atomic_step({
     label: 'hold',
     reads: [...watchedBy(data, dentry), closed as Cell],
     writes: [],
-    bumps: [opened as Cell],
-    run: (set) => set(opened, sorted(k, [...(opened.value ?? []), dentry])),
+    bumps: [opened as Cell, held as Cell],
+    run: (set) => set(held, sorted(k, [...data.handles.open, dentry])),
   });
 }
 
 /** The descriptor is gone; its reference on the dentry is not, yet. */
 export function* release(k: VfsKernel, data: StashedObject, dentry: Dentry): Task<void> {
-  const { opened, closed } = data.handles;
+  const { held, opened, closed } = data.handles;
   yield* atomic_step({
     label: 'release',
     reads: [...watchedBy(data, dentry), opened as Cell],
     writes: [],
-    bumps: [closed as Cell],
-    run: (set) => set(closed, sorted(k, [...(closed.value ?? []), dentry])),
+    bumps: [closed as Cell, held as Cell],
+    run: (set) => {
+      const open = [...data.handles.open];
+      open.splice(open.indexOf(dentry), 1);
+      set(held, sorted(k, open));
+    },
   });
 }
 

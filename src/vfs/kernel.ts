@@ -6,6 +6,7 @@
  */
 
 import {
+  call,
   MisuseError,
   Slab,
   type Bound,
@@ -98,7 +99,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     nsfs: machine.global(
       new SuperBlock('nsfs', nsfs_sops, d_op, d_flags, nsfs_stashed_ops as never),
     ),
-    list: <T>(items: readonly T[]): List<T> => machine.values.list(items),
+    list: <T>(items: readonly T[]): List<T> => machine.store.values.list(items),
   };
   const functions: Record<string, KernelFunction> = {
     ...lockref_functions(options.lockref ?? 'faithful'),
@@ -113,7 +114,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
   }
   const kernel = { ...state } as unknown as VfsKernel;
   for (const [name, body] of Object.entries(functions)) {
-    const bound = (...args: unknown[]): unknown => body(kernel as never, ...(args as never[]));
+    const bound = (...args: unknown[]): unknown => call(body as never, kernel, ...args);
     Object.defineProperty(kernel, name, { value: bound, enumerable: true });
   }
   return kernel;

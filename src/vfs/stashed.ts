@@ -15,7 +15,6 @@ import {
   refcount_inc,
   Struct,
   WARN,
-  type Cell,
   type List,
   type Task,
 } from '../machine/index.js';
@@ -34,15 +33,15 @@ export interface StashedOperations<T extends StashedObject> {
 
 /** Open handles of one object, for the invariants; the kernel has no such list. */
 export class Handles extends Struct {
-  /** Every dentry that was opened, once per open; and those that were closed again. */
-  readonly opened: Cell<List<Dentry> | null> = this.cell<List<Dentry> | null>('opened', null);
-  readonly closed: Cell<List<Dentry> | null> = this.cell<List<Dentry> | null>('closed', null);
+  /** The dentries that are open now, once per handle, by number: the order of opening is gone. */
+  readonly held = this.cell<List<Dentry> | null>('held', null);
+  /** Stand for opening and for closing when steps are compared; hold nothing. */
+  readonly opened = this.cell('opened', null);
+  readonly closed = this.cell('closed', null);
 
-  /** The dentries that are open now, once per handle. For invariants, not for kernel code. */
-  get open(): Dentry[] {
-    const open = [...(this.opened.value ?? [])];
-    for (const dentry of this.closed.value ?? []) open.splice(open.indexOf(dentry), 1);
-    return open;
+  /** The dentries that are open now. For invariants, not for kernel code. */
+  get open(): readonly Dentry[] {
+    return this.held.value?.items ?? [];
   }
 
   constructor() {

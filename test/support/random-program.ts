@@ -7,6 +7,7 @@ import { Prng, type Program } from '../../src/explore/index.js';
 import {
   atomic_fetch_add,
   await_until,
+  call,
   cmpxchg,
   choose,
   cpu_relax,
@@ -56,6 +57,8 @@ export interface Recipe {
   readonly pinned: boolean;
   readonly tasks: readonly (readonly Instruction[])[];
   readonly reuse: ReusePolicy;
+  /** Every instruction is a function that is called. */
+  readonly calls: boolean;
 }
 
 class Shared extends Struct {
@@ -97,7 +100,7 @@ export function randomRecipe(seed: number, size: number): Recipe {
     tasks[prng.below(taskCount)].push(...instruction(prng, palette[prng.below(palette.length)]));
   }
   const reuse = (['never', 'lifo', 'explore'] as const)[prng.below(3)];
-  return { tasks, reuse, pinned: prng.below(2) === 0 };
+  return { tasks, reuse, pinned: prng.below(2) === 0, calls: prng.below(2) === 0 };
 }
 
 function instruction(prng: Prng, op: Instruction['op']): Instruction[] {
@@ -160,108 +163,116 @@ interface World {
 }
 
 /** Task code: runs its instructions, mixing what it saw into its `seen` cell at the end. */
-function* run(world: World, me: number, code: readonly Instruction[]): Task<void> {
-  const { shared, slab, rcu } = world;
+function* run(world: World, me: number, code: readonly Instruction[], calls: boolean): Task<void> {
   let seen = 0;
-  const saw = (value: number): void => {
-    seen = (seen * 7 + value + 1) % 100_003;
-  };
   for (const step of code) {
-    switch (step.op) {
-      case 'load':
-        saw(yield* READ_ONCE(shared.x[step.v]));
-        break;
-      case 'plainLoad':
-        saw(yield* read(shared.x[step.v]));
-        break;
-      case 'add':
-        saw(yield* atomic_fetch_add(shared.x[step.v], 1));
-        break;
-      case 'awaitNonZero':
-        saw(yield* await_until(shared.x[step.v], (value) => value !== 0));
-        break;
-      case 'retry':
-        while ((yield* READ_ONCE(shared.x[step.v])) === 1) yield* cpu_relax();
-        break;
-      case 'store':
-        yield* WRITE_ONCE(shared.x[step.v], step.value);
-        break;
-      case 'plainStore':
-        yield* write(shared.x[step.v], step.value);
-        break;
-      case 'xchg':
-        saw(yield* xchg(shared.x[step.v], step.value));
-        break;
-      case 'cas':
-        saw(yield* cmpxchg(shared.x[step.v], step.expected, step.value));
-        break;
-      case 'lock':
-        yield* lock_bit(shared.lock[step.l]);
-        break;
-      case 'unlock':
+    const value = calls ? yield* call(execute, world, me, step) : yield* execute(world, me, step);
+    if (value !== null) seen = (seen * 7 + value + 1) % 100_003;
+  }
+  yield* WRITE_ONCE(world.shared.seen[me], seen);
+}
+
+/** One instruction. @returns what it saw, if anything */
+function* execute(world: World, me: number, step: Instruction): Task<number | null> {
+  const { shared, slab, rcu } = world;
+  let last: number | null = null;
+  const saw = (value: number): void => {
+    last = value;
+  };
+  switch (step.op) {
+    case 'load':
+      saw(yield* READ_ONCE(shared.x[step.v]));
+      break;
+    case 'plainLoad':
+      saw(yield* read(shared.x[step.v]));
+      break;
+    case 'add':
+      saw(yield* atomic_fetch_add(shared.x[step.v], 1));
+      break;
+    case 'awaitNonZero':
+      saw(yield* await_until(shared.x[step.v], (value) => value !== 0));
+      break;
+    case 'retry':
+      while ((yield* READ_ONCE(shared.x[step.v])) === 1) yield* cpu_relax();
+      break;
+    case 'store':
+      yield* WRITE_ONCE(shared.x[step.v], step.value);
+      break;
+    case 'plainStore':
+      yield* write(shared.x[step.v], step.value);
+      break;
+    case 'xchg':
+      saw(yield* xchg(shared.x[step.v], step.value));
+      break;
+    case 'cas':
+      saw(yield* cmpxchg(shared.x[step.v], step.expected, step.value));
+      break;
+    case 'lock':
+      yield* lock_bit(shared.lock[step.l]);
+      break;
+    case 'unlock':
+      yield* unlock_bit(shared.lock[step.l]);
+      break;
+    case 'tryIncrement':
+      if (yield* trylock_bit(shared.lock[step.l])) {
+        saw(yield* atomic_fetch_add(shared.x[step.l], 1));
         yield* unlock_bit(shared.lock[step.l]);
-        break;
-      case 'tryIncrement':
-        if (yield* trylock_bit(shared.lock[step.l])) {
-          saw(yield* atomic_fetch_add(shared.x[step.l], 1));
-          yield* unlock_bit(shared.lock[step.l]);
-        } else {
-          saw(9);
-        }
-        break;
-      case 'rcuEnter':
-        yield* section_enter(rcu);
-        break;
-      case 'rcuExit':
-        yield* section_exit(rcu);
-        break;
-      case 'sleep':
-        yield* might_sleep('sleep');
-        break;
-      case 'choose':
-        saw(yield* choose(2));
-        break;
-      case 'get':
-        saw((yield* refcount_inc(shared.count)) ? 1 : 0);
-        break;
-      case 'put':
-        saw(yield* refcount_dec(shared.count));
-        break;
-      case 'count':
-        saw(yield* READ_ONCE(shared.count));
-        break;
-      case 'deref': {
-        const thing = yield* READ_ONCE(shared.p[step.p]);
-        if (thing !== null) saw(yield* READ_ONCE(thing.value));
-        break;
+      } else {
+        saw(9);
       }
-      case 'replace': {
-        const thing = yield* kmem_cache_alloc(slab);
-        if (thing === null) break;
-        yield* WRITE_ONCE(thing.value, me + 1);
-        const old = yield* xchg(shared.p[step.p], thing);
-        if (old === null) break;
-        const token = yield* section_snapshot(rcu);
-        yield* spawn(
-          { name: 'rcu', actor: true },
-          freeLater as never,
-          ...([rcu, token, old] as never),
-        );
-        break;
-      }
-      case 'take': {
-        const old = yield* xchg(shared.p[step.p], null);
-        if (old !== null) yield* kmem_cache_free(old);
-        break;
-      }
-      case 'fork': {
-        const child: TaskHandle = yield* spawn({ name: 'child' }, forked, shared.x[step.v]);
-        if (step.wait) yield* join(child);
-        break;
-      }
+      break;
+    case 'rcuEnter':
+      yield* section_enter(rcu);
+      break;
+    case 'rcuExit':
+      yield* section_exit(rcu);
+      break;
+    case 'sleep':
+      yield* might_sleep('sleep');
+      break;
+    case 'choose':
+      saw(yield* choose(2));
+      break;
+    case 'get':
+      saw((yield* refcount_inc(shared.count)) ? 1 : 0);
+      break;
+    case 'put':
+      saw(yield* refcount_dec(shared.count));
+      break;
+    case 'count':
+      saw(yield* READ_ONCE(shared.count));
+      break;
+    case 'deref': {
+      const thing = yield* READ_ONCE(shared.p[step.p]);
+      if (thing !== null) saw(yield* READ_ONCE(thing.value));
+      break;
+    }
+    case 'replace': {
+      const thing = yield* kmem_cache_alloc(slab);
+      if (thing === null) break;
+      yield* WRITE_ONCE(thing.value, me + 1);
+      const old = yield* xchg(shared.p[step.p], thing);
+      if (old === null) break;
+      const token = yield* section_snapshot(rcu);
+      yield* spawn(
+        { name: 'rcu', actor: true },
+        freeLater as never,
+        ...([rcu, token, old] as never),
+      );
+      break;
+    }
+    case 'take': {
+      const old = yield* xchg(shared.p[step.p], null);
+      if (old !== null) yield* kmem_cache_free(old);
+      break;
+    }
+    case 'fork': {
+      const child: TaskHandle = yield* spawn({ name: 'child' }, forked, shared.x[step.v]);
+      if (step.wait) yield* join(child);
+      break;
     }
   }
-  yield* WRITE_ONCE(shared.seen[me], seen);
+  return last;
 }
 
 /** The program of a recipe. */
@@ -272,7 +283,7 @@ export function fromRecipe(recipe: Recipe): Program {
     if (recipe.pinned) shared.count.value += REFCOUNT_PIN;
     const slab = machine.global(new Slab<Thing, []>('thing', () => new Thing(), recipe.reuse));
     for (const [i, code] of recipe.tasks.entries()) {
-      machine.addTask({ name: `t${i}` }, () => run({ shared, slab, rcu }, i, code));
+      machine.addTask({ name: `t${i}` }, () => run({ shared, slab, rcu }, i, code, recipe.calls));
     }
   });
 }

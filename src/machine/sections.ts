@@ -1,0 +1,162 @@
+/**
+ * Read-side sections, and who a grace period has to wait for.
+ *
+ * A token names the tasks that were inside when it was taken; it is over when each of them has left
+ * once. Invariant: what a token waits for never depends on what was inside later. There are two
+ * ways to count, with the same meaning: one in which noting and leaving commute, which partial-
+ * order reduction needs; and one in which nothing is left behind once nobody waits any more, so
+ * that states are equal whenever their futures are.
+ */
+
+import { ACCESS, type Accesses } from './accesses.js';
+import type { Grower } from './grow.js';
+import { Cell, type Struct } from './memory.js';
+import type { Node } from './node.js';
+import type { Section, SectionToken } from './op.js';
+import type { Store } from './store.js';
+import type { TaskRec } from './task.js';
+import type { List } from './value.js';
+
+export class Sections {
+  readonly list: Section[] = [];
+  readonly #store: Store;
+  readonly #accesses: Accesses;
+  readonly #commuting: boolean;
+  readonly #owner: Struct;
+  /** Per section: stands for all its snapshots when steps are compared; holds nothing. */
+  readonly #snapshots: Cell[] = [];
+  /** Per section: the tokens not awaited to the end yet, equal ones too, by their numbers. */
+  readonly #outstanding: Cell[] = [];
+
+  /**
+   * @param commuting let a token name everybody who ever entered, so that taking it commutes with
+   *   leaving; otherwise it names who is inside
+   * @param owner what the section's own cells belong to
+   */
+  constructor(store: Store, accesses: Accesses, commuting: boolean, owner: Struct) {
+    this.#store = store;
+    this.#accesses = accesses;
+    this.#commuting = commuting;
+    this.#owner = owner;
+  }
+
+  add(options: { name: string; impliedBySpinlock: boolean; atomic: boolean }): Section {
+    const section: Section = { ...options, index: this.list.length };
+    this.list.push(section);
+    for (const [cells, what] of [
+      [this.#snapshots, 'snapshots'],
+      [this.#outstanding, 'outstanding'],
+    ] as const) {
+      const cell = new Cell<unknown>(this.#owner, `${section.name}.${what}`, null);
+      this.#store.number(cell);
+      cells.push(cell);
+    }
+    return section;
+  }
+
+  /** Cells that count what a task's history decides already need not be hashed. */
+  get hashesCounts(): boolean {
+    return !this.#commuting;
+  }
+
+  enter(task: TaskRec, { index }: Section): void {
+    const count = task.entered[index];
+    this.#accesses.add(count as Cell, ACCESS.write);
+    this.#accesses.add(this.#snapshots[index], ACCESS.sees);
+    if (this.#commuting) this.#store.set(count as Cell, count.value + 1);
+  }
+
+  leave(task: TaskRec, { index }: Section): void {
+    const count = task.left[index];
+    this.#accesses.add(count as Cell, ACCESS.write);
+    if (this.#commuting) {
+      this.#store.set(count as Cell, count.value + 1);
+      return;
+    }
+    // Only a leaving that somebody waits for needs to be remembered.
+    const observed = task.entered[index];
+    if (observed.value === 0) return;
+    this.#store.set(observed as Cell, 0);
+    this.#store.set(count as Cell, count.value + 1);
+  }
+
+  /** Note everybody but `task` who is inside. */
+  snapshot(
+    task: TaskRec,
+    tasks: readonly TaskRec[],
+    section: Section,
+    grower: Grower,
+  ): SectionToken {
+    const { index } = section;
+    const token: number[] = [];
+    // Every entering, even by a task that does not exist yet, is ordered against this one.
+    this.#accesses.add(this.#snapshots[index], ACCESS.read);
+    for (const other of tasks) {
+      if (other === task) continue;
+      const entered = other.entered[index];
+      this.#accesses.add(entered as Cell, ACCESS.sees);
+      if (this.#commuting) {
+        if (entered.value > 0) token.push(other.index, entered.value);
+      } else if (isInside(other, section, grower)) {
+        this.#store.set(entered as Cell, 1);
+        token.push(other.index, other.left[index].value + 1);
+      }
+    }
+    const list = this.#store.values.list(token);
+    if (!this.#commuting && token.length > 0) this.#expect(index, list);
+    return list;
+  }
+
+  #expect(index: number, token: SectionToken): void {
+    const cell = this.#outstanding[index];
+    const tokens = itemsOf(cell.value);
+    const sorted = [...tokens, token].sort((a, b) => a.vid - b.vid);
+    this.#store.set(cell, this.#store.values.list(sorted));
+  }
+
+  /** Has everybody in the token left? */
+  isOver({ index }: Section, token: SectionToken, taskAt: (index: number) => TaskRec): boolean {
+    const pairs = token.items;
+    for (let i = 0; i < pairs.length; i += 2) {
+      if (taskAt(pairs[i]).left[index].value < pairs[i + 1]) return false;
+    }
+    return true;
+  }
+
+  /** Go on after a token that is over. */
+  pass(
+    { index }: Section,
+    token: SectionToken,
+    tasks: readonly TaskRec[],
+    taskAt: (index: number) => TaskRec,
+  ): void {
+    const pairs = token.items;
+    for (let i = 0; i < pairs.length; i += 2) {
+      this.#accesses.add(taskAt(pairs[i]).left[index] as Cell, ACCESS.reached, pairs[i + 1]);
+    }
+    if (this.#commuting || pairs.length === 0) return;
+    const cell = this.#outstanding[index];
+    const left = [...itemsOf(cell.value)];
+    left.splice(left.indexOf(token), 1);
+    this.#store.set(cell, left.length === 0 ? null : this.#store.values.list(left));
+    if (left.length > 0) return;
+    // Nobody waits: how often anybody has left is forgotten.
+    for (const task of tasks) {
+      if (task.left[index].value !== 0) this.#store.set(task.left[index] as Cell, 0);
+    }
+  }
+
+  /** Ordered against every snapshot: an actor is started in the step that takes one. */
+  lookAtActors({ index }: Section): void {
+    this.#accesses.add(this.#snapshots[index], ACCESS.sees);
+  }
+}
+
+function isInside(task: TaskRec, section: Section, grower: Grower): boolean {
+  const node: Node | null = task.node.value;
+  return node !== null && grower.isInside(node, section);
+}
+
+function itemsOf(value: unknown): readonly SectionToken[] {
+  return value === null ? [] : (value as List<SectionToken>).items;
+}
