@@ -6,6 +6,7 @@
  * alone (sleeping where it must not, lock balance, lock order) are made here, once per node.
  */
 
+import { namePair, pair, text } from './lanes.js';
 import type { LockOrder } from './lock-order.js';
 import { Node, type Body, type Context, type Held, type Root } from './node.js';
 import {
@@ -19,7 +20,7 @@ import {
 } from './op.js';
 import { roundOf } from './relax.js';
 import type { TaskRec } from './task.js';
-import type { List } from './value.js';
+import { NULL_NAME, type List, type ValueTable } from './value.js';
 
 /** Thrown when the library is used wrongly; the message says what to do instead. */
 export class MisuseError extends Error {
@@ -27,11 +28,10 @@ export class MisuseError extends Error {
 }
 
 const NO_DEPTH: readonly number[] = [];
-/** Number of every clean end; see ValueTable.idOf. */
-const ENDED_VID = 0;
+const CALLED = text('called');
 
 export class Grower {
-  readonly #newVid: () => number;
+  readonly #values: ValueTable;
   readonly #sections: readonly Section[];
   readonly #lockOrder: LockOrder;
   readonly #reply: Reply = { done: true, value: undefined };
@@ -43,8 +43,8 @@ export class Grower {
   readonly branches = new Set<Branch>();
   readonly #contexts = new Map<string, Context>();
 
-  constructor(newVid: () => number, sections: readonly Section[], lockOrder: LockOrder) {
-    this.#newVid = newVid;
+  constructor(values: ValueTable, sections: readonly Section[], lockOrder: LockOrder) {
+    this.#values = values;
     this.#sections = sections;
     this.#lockOrder = lockOrder;
   }
@@ -62,7 +62,8 @@ export class Grower {
     const op = node.op!;
     const context = this.#contextAfter(node, op, result);
     const tracked = node.tracked || op.kind === KIND.relax;
-    const child = new Node(node.root, this.#newVid(), node, result, context, tracked);
+    const child = new Node(node.root, this.#values.newVid(), node, result, context, tracked);
+    namePair(child, node, this.#values.nameOf(result));
     this.nodes += 1;
     this.#balance(node, op, child);
     this.#run(task, child, result);
@@ -79,7 +80,16 @@ export class Grower {
     context: Context,
   ): Node {
     const root: Root = { body, args, caller, generator: body(...args), generatorNode: null };
-    const node = new Node(root, this.#newVid(), null, undefined, context, caller?.tracked ?? false);
+    const node = new Node(
+      root,
+      this.#values.newVid(),
+      null,
+      undefined,
+      context,
+      caller?.tracked ?? false,
+    );
+    if (caller !== null) namePair(node, caller, CALLED);
+    else namePair(node, pair(task, this.#values.nameOf(body)), this.#values.list(args));
     this.nodes += 1;
     this.#run(task, node, undefined);
     return node;
@@ -106,13 +116,15 @@ export class Grower {
     const { returned, context } = end;
     const node = new Node(
       caller.root,
-      this.#newVid(),
+      this.#values.newVid(),
       caller,
       returned,
       context,
       caller.tracked,
       end,
     );
+    const name = pair(caller, this.#values.nameOf(returned));
+    namePair(node, name, caller.tracked ? end : context);
     this.nodes += 1;
     caller.addContinuation(node);
     this.#run(task, node, returned);
@@ -272,7 +284,9 @@ export class Grower {
     }
     let context = this.#contexts.get(key);
     if (context === undefined) {
-      context = { id: this.#contexts.size, depth, held, locks, allocs, spawns };
+      let name = text(`${depth.join()}|${allocs}|${spawns}`);
+      for (let lock = held; lock !== null; lock = lock.next) name = pair(name, lock.cell);
+      context = { ...name, depth, held, locks, allocs, spawns };
       this.#contexts.set(key, context);
     }
     return context;
@@ -427,7 +441,7 @@ export class Grower {
       }
     }
     // Nothing of a task that has ended well can still matter: it is like one that never was.
-    if (node.findings === null) node.vid = ENDED_VID;
+    if (node.findings === null) Object.assign(node, NULL_NAME);
   }
 }
 

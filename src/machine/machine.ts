@@ -9,6 +9,7 @@
 import type { Finding, FindingKind, LocalFinding } from './finding.js';
 import { Grower, MisuseError } from './grow.js';
 import { ACCESS, Accesses } from './accesses.js';
+import { number, pair, text, type Lanes } from './lanes.js';
 import { LockOrder } from './lock-order.js';
 import { Cell, LIFE, REFCOUNT_PIN, type Slab, Struct } from './memory.js';
 import type { Body, Node } from './node.js';
@@ -97,6 +98,7 @@ export class Machine {
   readonly #allRecs: TaskRec[] = [];
   #watchedWritten = false;
   #booting = false;
+  #boots = 0;
   #probing = false;
   readonly #counts: Counts;
 
@@ -109,11 +111,7 @@ export class Machine {
     this.#counts = this.global(new Counts());
     const commuting = options.commutingSnapshots ?? false;
     this.#sections = new Sections(this.store, this.accesses, commuting, this.#counts);
-    this.#grower = new Grower(
-      () => this.store.values.newVid(),
-      this.#sections.list,
-      this.lockOrder,
-    );
+    this.#grower = new Grower(this.store.values, this.#sections.list, this.lockOrder);
   }
 
   // ---- building ---------------------------------------------------------------------------
@@ -134,10 +132,10 @@ export class Machine {
     return object;
   }
 
-  #adopt(object: Struct): void {
+  #adopt(object: Struct, name?: Lanes): void {
     if (object.vid !== -1)
       throw new MisuseError(`${object.toString()} belongs to a machine already`);
-    this.store.adopt(object);
+    this.store.adopt(object, name);
   }
 
   /** Static objects, where a search for leaked objects starts. */
@@ -160,8 +158,6 @@ export class Machine {
     return this.#allRecs[index];
   }
 
-  readonly #taskAt = (index: number): TaskRec => this.#allRecs[index];
-
   /** Nodes of all tasks' trees: what the exploration remembers. */
   get nodeCount(): number {
     return this.#grower.nodes;
@@ -179,7 +175,8 @@ export class Machine {
 
   /** Run set-up code alone, to its end, before anything is explored. Answers what it returns. */
   boot<T>(body: () => Task<T>): T {
-    const task = this.#newTask('init', { name: 'init' }, null);
+    this.#boots += 1;
+    const task = this.#newTask(`init${this.#boots}`, { name: 'init' }, null);
     this.#booting = true;
     this.#start(task, body, this.store.values.empty);
     const schedule = (): TaskRec | undefined => this.tasks.find((t) => this.enabled(t));
@@ -218,7 +215,7 @@ export class Machine {
       this.#sections.list.map((section) => section.name),
     );
     for (const cell of [...task.entered, ...task.left]) cell.hashed = this.#sections.hashesCounts;
-    this.#adopt(task);
+    this.#adopt(task, text(`task ${key}`));
     this.#allRecs.push(task);
     return task;
   }
@@ -279,7 +276,7 @@ export class Machine {
       case KIND.relax:
         return roundMayDiffer(node, task);
       case KIND.sectionAwait:
-        return this.#sections.isOver(op.a as Section, op.b as SectionToken, this.#taskAt);
+        return this.#sections.isOver(op.a as Section, op.b as SectionToken);
       case KIND.join:
         return (op.a as TaskRec).ended.value;
       default:
@@ -593,9 +590,9 @@ export class Machine {
         return this.#sections.snapshot(task, this.tasks, op.a as Section, this.#grower);
       case KIND.sectionActors:
         this.#sections.lookAtActors(op.a as Section);
-        return this.store.values.list(this.tasks.filter((other) => other.actor && other !== task));
+        return this.store.values.bag(this.tasks.filter((other) => other.actor && other !== task));
       case KIND.sectionAwait:
-        this.#sections.pass(op.a as Section, op.b as SectionToken, this.tasks, this.#taskAt);
+        this.#sections.pass(op.a as Section, op.b as SectionToken, this.tasks);
         return undefined;
       case KIND.spawn:
         return this.#spawn(task, node, op);
@@ -754,7 +751,9 @@ export class Machine {
       object = task.instanceAt(node.context.allocs, slab, args, () => {
         const created = slab.create(...args);
         created.slab = slab;
-        this.#adopt(created);
+        const { values } = this.store;
+        const ordinal = pair(task, number(node.context.allocs));
+        this.#adopt(created, pair(pair(ordinal, slab), values.list(args)));
         created.life.value = LIFE.unallocated;
         return created;
       });

@@ -37,6 +37,10 @@ export class Cell<T = unknown> {
   watched = false;
   /** Number inside the machine, -1 before adoption. */
   id = -1;
+  /** Name; see lanes.ts. */
+  l0 = 0;
+  l1 = 0;
+  l2 = 0;
   /** Engine's own: newest access and newest write of this cell on the current path. */
   lastAccess = -1;
   lastWrite = -1;
@@ -71,6 +75,9 @@ export abstract class Struct implements Identified {
   /** Every cell of this object, in order of declaration. */
   readonly cells: Cell[] = [];
   vid = -1;
+  l0 = 0;
+  l1 = 0;
+  l2 = 0;
   /** What the object is called in reports before it has a number: `dentry`. */
   readonly kind: string;
   /** A name given by a scenario, or the number given by its slab. */

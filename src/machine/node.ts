@@ -9,6 +9,7 @@
  * when it has ended.
  */
 
+import type { Lanes } from './lanes.js';
 import type { Cell } from './memory.js';
 import type { AnyOp, Branch, Reply, Task } from './op.js';
 import type { LocalFinding } from './finding.js';
@@ -20,8 +21,7 @@ export interface Held {
 }
 
 /** What the task holds and has used up. Interned by the grower: equal contexts are one object. */
-export interface Context {
-  readonly id: number;
+export interface Context extends Lanes {
   /** Nesting of each read-side section, by section index, not counting spinlocks. */
   readonly depth: readonly number[];
   readonly held: Held | null;
@@ -47,7 +47,11 @@ export interface Root {
 
 export class Node {
   readonly root: Root;
-  vid: number;
+  readonly vid: number;
+  /** Name; see lanes.ts. */
+  l0 = 0;
+  l1 = 0;
+  l2 = 0;
   readonly parent: Node | null;
   /** The answer that led here from the parent. */
   readonly result: unknown;

@@ -346,7 +346,7 @@ export function section_exit(section: Section): Op<void> {
  * Who is inside right now: pairs of task number and count, for one {@link section_await}. Awaiting
  * a token twice is not supported.
  */
-export type SectionToken = List<number>;
+export type SectionToken = List<List<TaskHandle | number>>;
 
 /** Note, in one step, every task that is inside the section, other than the caller. */
 export function section_snapshot(section: Section): Op<SectionToken> {

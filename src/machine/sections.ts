@@ -12,7 +12,7 @@ import { ACCESS, type Accesses } from './accesses.js';
 import type { Grower } from './grow.js';
 import { Cell, type Struct } from './memory.js';
 import type { Node } from './node.js';
-import type { Section, SectionToken } from './op.js';
+import type { Section, SectionToken, TaskHandle } from './op.js';
 import type { Store } from './store.js';
 import type { TaskRec } from './task.js';
 import type { List } from './value.js';
@@ -43,14 +43,13 @@ export class Sections {
   add(options: { name: string; impliedBySpinlock: boolean; atomic: boolean }): Section {
     const section: Section = { ...options, index: this.list.length };
     this.list.push(section);
-    for (const [cells, what] of [
-      [this.#snapshots, 'snapshots'],
-      [this.#outstanding, 'outstanding'],
-    ] as const) {
+    const add = (cells: Cell[], what: string, ordinal: number): void => {
       const cell = new Cell<unknown>(this.#owner, `${section.name}.${what}`, null);
-      this.#store.number(cell);
+      this.#store.own(cell, ordinal);
       cells.push(cell);
-    }
+    };
+    add(this.#snapshots, 'snapshots', 1000 + section.index);
+    add(this.#outstanding, 'outstanding', 2000 + section.index);
     return section;
   }
 
@@ -88,7 +87,7 @@ export class Sections {
     grower: Grower,
   ): SectionToken {
     const { index } = section;
-    const token: number[] = [];
+    const pairs: SectionToken['items'][number][] = [];
     // Every entering, even by a task that does not exist yet, is ordered against this one.
     this.#accesses.add(this.#snapshots[index], ACCESS.read);
     for (const other of tasks) {
@@ -96,43 +95,43 @@ export class Sections {
       const entered = other.entered[index];
       this.#accesses.add(entered as Cell, ACCESS.sees);
       if (this.#commuting) {
-        if (entered.value > 0) token.push(other.index, entered.value);
+        if (entered.value > 0) pairs.push(this.#pair(other, entered.value));
       } else if (isInside(other, section, grower)) {
         this.#store.set(entered as Cell, 1);
-        token.push(other.index, other.left[index].value + 1);
+        pairs.push(this.#pair(other, other.left[index].value + 1));
       }
     }
-    const list = this.#store.values.list(token);
-    if (!this.#commuting && token.length > 0) this.#expect(index, list);
-    return list;
+    const token: SectionToken = this.#store.values.bag(pairs);
+    if (!this.#commuting && pairs.length > 0) this.#expect(index, token);
+    return token;
+  }
+
+  #pair(task: TaskRec, count: number): List<TaskHandle | number> {
+    return this.#store.values.list<TaskHandle | number>([task, count]);
   }
 
   #expect(index: number, token: SectionToken): void {
     const cell = this.#outstanding[index];
     const tokens = itemsOf(cell.value);
-    const sorted = [...tokens, token].sort((a, b) => a.vid - b.vid);
-    this.#store.set(cell, this.#store.values.list(sorted));
+    this.#store.set(cell, this.#store.values.bag([...tokens, token]));
   }
 
   /** Has everybody in the token left? */
-  isOver({ index }: Section, token: SectionToken, taskAt: (index: number) => TaskRec): boolean {
+  isOver({ index }: Section, token: SectionToken): boolean {
     const pairs = token.items;
-    for (let i = 0; i < pairs.length; i += 2) {
-      if (taskAt(pairs[i]).left[index].value < pairs[i + 1]) return false;
+    for (let i = 0; i < pairs.length; i += 1) {
+      const [task, count] = pairs[i].items as [TaskRec, number];
+      if (task.left[index].value < count) return false;
     }
     return true;
   }
 
   /** Go on after a token that is over. */
-  pass(
-    { index }: Section,
-    token: SectionToken,
-    tasks: readonly TaskRec[],
-    taskAt: (index: number) => TaskRec,
-  ): void {
+  pass({ index }: Section, token: SectionToken, tasks: readonly TaskRec[]): void {
     const pairs = token.items;
-    for (let i = 0; i < pairs.length; i += 2) {
-      this.#accesses.add(taskAt(pairs[i]).left[index] as Cell, ACCESS.reached, pairs[i + 1]);
+    for (let i = 0; i < pairs.length; i += 1) {
+      const [task, count] = pairs[i].items as [TaskRec, number];
+      this.#accesses.add(task.left[index] as Cell, ACCESS.reached, count);
     }
     if (this.#commuting || pairs.length === 0) return;
     const cell = this.#outstanding[index];

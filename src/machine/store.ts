@@ -6,10 +6,11 @@
  * in which they came about.
  */
 
+import { mix0, mix1, mix2, namePair, number, pair, text, type Lanes } from './lanes.js';
 import { LIFE, type Cell, type Slab, type Struct } from './memory.js';
 import { ValueTable } from './value.js';
 
-const HASH_LANES = 3;
+const CELL = text('cell');
 
 export class Store {
   readonly values = new ValueTable();
@@ -22,6 +23,7 @@ export class Store {
   readonly #undoValues: unknown[] = [];
   #undoLength = 0;
   #nextCell = 0;
+  #adopted = 0;
 
   /**
    * @param forgetFreed leave the contents of freed objects that no slab hands out again out of the
@@ -31,17 +33,28 @@ export class Store {
     this.#forgetFreed = forgetFreed;
   }
 
-  /** Give an object and its cells their numbers. */
-  adopt(object: Struct): void {
+  /**
+   * Give an object and its cells their numbers and names.
+   * @param name of the object; left out for what a program sets up before its first task, which
+   *   every machine does in the same order
+   */
+  adopt(object: Struct, name?: Lanes): void {
     object.vid = this.values.newVid();
-    this.number(object.life);
-    this.number(object.owner);
-    for (const cell of object.cells) this.number(cell);
+    this.#adopted += 1;
+    const { l0, l1, l2 } = name ?? text(`global ${this.#adopted}`);
+    object.l0 = l0;
+    object.l1 = l1;
+    object.l2 = l2;
+    this.own(object.life as Cell, -1);
+    this.own(object.owner as Cell, -2);
+    for (const [i, cell] of object.cells.entries()) this.own(cell, i);
   }
 
-  number(cell: Cell<never> | Cell<number> | Cell): void {
+  /** Number and name a cell, as the one of its struct with this ordinal. */
+  own(cell: Cell, ordinal: number): void {
     cell.id = this.#nextCell;
     this.#nextCell += 1;
+    namePair(cell, pair(cell.struct, number(ordinal)), CELL);
   }
 
   set(cell: Cell, value: unknown): void {
@@ -95,20 +108,15 @@ export class Store {
   #rehash(cell: Cell, value: unknown): void {
     const { struct } = cell;
     if (struct.life.value === LIFE.freed && this.#isForgotten(struct)) return;
-    const before = this.values.idOf(cell.value);
-    const after = this.values.idOf(value);
-    if (before === after) return;
-    const id = cell.id;
-    this.h0 = (this.h0 - mix(id, before, 0) + mix(id, after, 0)) | 0;
-    this.h1 = (this.h1 - mix(id, before, 1) + mix(id, after, 1)) | 0;
-    this.h2 = (this.h2 - mix(id, before, 2) + mix(id, after, 2)) | 0;
+    if (cell.value === value) return;
+    const { l0, l1, l2 } = cell;
+    const before = this.values.nameOf(cell.value);
+    this.h0 = (this.h0 - mix0(l0, before.l0)) | 0;
+    this.h1 = (this.h1 - mix1(l1, before.l1)) | 0;
+    this.h2 = (this.h2 - mix2(l2, before.l2)) | 0;
+    const after = this.values.nameOf(value);
+    this.h0 = (this.h0 + mix0(l0, after.l0)) | 0;
+    this.h1 = (this.h1 + mix1(l1, after.l1)) | 0;
+    this.h2 = (this.h2 + mix2(l2, after.l2)) | 0;
   }
-}
-
-function mix(cell: number, value: number, lane: number): number {
-  let x =
-    Math.imul(cell * HASH_LANES + lane + 1, 0x9e3779b1) ^ Math.imul(value + 0x7f4a7c15, 0x85ebca6b);
-  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d);
-  x = Math.imul(x ^ (x >>> 12), 0x297a2d39);
-  return x ^ (x >>> 15);
 }

@@ -12,7 +12,6 @@ import {
   READ_ONCE,
   type Cell,
   type ErrPtr,
-  type List,
   type Task,
 } from '../machine/index.js';
 import type { Dentry } from '../dcache/index.js';
@@ -54,11 +53,6 @@ function watchedBy(data: StashedObject, dentry: Dentry): Cell[] {
   return [dentry.d_inode, data.stashed] as Cell[];
 }
 
-/** In an order of its own, so that it does not matter who came first. */
-function sorted(k: VfsKernel, dentries: Iterable<Dentry>): List<Dentry> {
-  return k.list([...dentries].sort((a, b) => a.vid - b.vid));
-}
-
 /** The descriptor is there. Two of these commute; one and a release do not. */
 export function* hold(k: VfsKernel, data: StashedObject, dentry: Dentry): Task<void> {
   const { held, opened, closed } = data.handles;
@@ -67,7 +61,7 @@ export function* hold(k: VfsKernel, data: StashedObject, dentry: Dentry): Task<v
     reads: [...watchedBy(data, dentry), closed as Cell],
     writes: [],
     bumps: [opened as Cell, held as Cell],
-    run: (set) => set(held, sorted(k, [...data.handles.open, dentry])),
+    run: (set) => set(held, k.bag([...data.handles.open, dentry])),
   });
 }
 
@@ -82,7 +76,7 @@ export function* release(k: VfsKernel, data: StashedObject, dentry: Dentry): Tas
     run: (set) => {
       const open = [...data.handles.open];
       open.splice(open.indexOf(dentry), 1);
-      set(held, sorted(k, open));
+      set(held, k.bag(open));
     },
   });
 }

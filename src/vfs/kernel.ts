@@ -62,8 +62,8 @@ export type VfsKernel = DcacheKernel &
     readonly ns_ida: Ida;
     readonly pidfs: SuperBlock;
     readonly nsfs: SuperBlock;
-    /** The machine's list with these items. */
-    list<T>(items: readonly T[]): List<T>;
+    /** The machine's list with these items, in an order of its own. */
+    bag<T>(items: readonly T[]): List<T>;
   };
 
 /** First number of pidfs is one more than the reserved process numbers. */
@@ -99,7 +99,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     nsfs: machine.global(
       new SuperBlock('nsfs', nsfs_sops, d_op, d_flags, nsfs_stashed_ops as never),
     ),
-    list: <T>(items: readonly T[]): List<T> => machine.store.values.list(items),
+    bag: <T>(items: readonly T[]): List<T> => machine.store.values.bag(items),
   };
   const functions: Record<string, KernelFunction> = {
     ...lockref_functions(options.lockref ?? 'faithful'),
@@ -113,6 +113,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     functions[name] = replacement;
   }
   const kernel = { ...state } as unknown as VfsKernel;
+  machine.store.values.declare(kernel, 'kernel');
   for (const [name, body] of Object.entries(functions)) {
     const bound = (...args: unknown[]): unknown => call(body as never, kernel, ...args);
     Object.defineProperty(kernel, name, { value: bound, enumerable: true });
