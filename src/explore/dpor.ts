@@ -22,6 +22,7 @@ import type { Limits } from './limits.js';
 import type { Built, Decision, Program } from './program.js';
 import { replay } from './replay.js';
 import { endOfRun, type BugBook } from './run.js';
+import { descend, type Sleeper } from './units.js';
 import { ANY, Branchings, NO, Sequence, type Branching } from './wakeup-tree.js';
 
 /** A point of the execution: what is done with, and what must still be explored from it. */
@@ -56,6 +57,8 @@ export interface DporOptions {
   /** The options that the machine was built with. */
   readonly machine: MachineOptions;
   readonly fault?: Fault;
+  /** Explore only what begins like this, as cut by units.ts. */
+  readonly unit?: readonly Decision[];
   /** Called at the end of every execution. */
   readonly onEnd: (machine: Machine) => void;
 }
@@ -79,7 +82,9 @@ export function exploreDpor(
   // Races whose second event is before this position were dealt with when their prefix first
   // reached an end: the events that have come since do not change what reversing them needs.
   let racesDone = 0;
-  open([]);
+  const base = open([]).mark;
+  const floor = options.unit?.length ?? 0;
+  enterUnit(options.unit ?? []);
   for (;;) {
     const level = levels[depth];
     if (limits.stopped !== null) break;
@@ -88,7 +93,7 @@ export function exploreDpor(
       if (level.tree.length === 0) plan(level);
     }
     if (level.tree.length === 0) {
-      if (depth === 0) break;
+      if (depth === floor) break;
       close();
       continue;
     }
@@ -98,7 +103,21 @@ export function exploreDpor(
     log.pop();
     depth -= 1;
   }
-  machine.undo(levels[0].mark);
+  machine.undo(base);
+
+  /** Take the decisions of a unit's prefix: other ways to go from there are other units. */
+  function enterUnit(unit: readonly Decision[]): void {
+    let asleep: Sleeper[] = [];
+    for (const decision of unit) {
+      asleep = descend(machine, footprints, asleep, decision, (task, footprint, tasksBefore) => {
+        log.push(machine, task, decision.choice, footprint, tasksBefore);
+        if (machine.findings.length > 0) note(depth + 1);
+      });
+      depth += 1;
+      const level = open([]);
+      for (const { task, choice, footprint } of asleep) level.addAsleep(task, choice, footprint);
+    }
+  }
 
   function open(tree: Branching[]): Level {
     const level = (levels[depth] ??= new Level());
@@ -136,7 +155,9 @@ export function exploreDpor(
       return;
     }
     if (enabled > 0) {
+      // Only below a unit's prefix; its races count nevertheless.
       limits.blocked += 1;
+      detectRaces();
       return;
     }
     limits.executions += 1;
@@ -211,6 +232,7 @@ export function exploreDpor(
   }
 
   function reverse(first: number, task: number, choice: number, footprint: Footprint): void {
+    if (first < floor) return;
     const level = levels[first];
     sequence.set(first, task, choice, footprint);
     for (let i = 0; i < level.asleep; i += 1) {

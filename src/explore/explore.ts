@@ -10,40 +10,54 @@ import { brute } from './brute.js';
 import { exploreDpor } from './dpor.js';
 import { Limits } from './limits.js';
 import { smallestSchedule } from './minimise.js';
-import type { Built, Engine, ExploreOptions, ExploreResult, Program, Verdict } from './program.js';
+import type {
+  Bug,
+  Built,
+  Engine,
+  ExploreOptions,
+  ExploreResult,
+  Program,
+  Verdict,
+} from './program.js';
 import { BugBook } from './run.js';
 import { exploreSamples } from './sample.js';
-import { exploreStates } from './states.js';
+import { StateTable } from './state-table.js';
+import { StateSearch, TABLE_FULL } from './states.js';
 
 const MINIMISE_STATES_MAX = 200_000;
-const MINIMISE_SECONDS = 2;
+const MINIMISE_SECONDS = 10;
 const PCT_DEPTH = 3;
+/** What `auto` remembers before it turns to an engine that remembers nothing. */
+const AUTO_STATES_MAX = 4_000_000;
 
 /** Explore the interleavings of `program`. Deterministic but for budgets in seconds. */
 export function explore(program: Program, options: ExploreOptions = {}): ExploreResult {
-  const engine: Engine =
-    options.engine === undefined || options.engine === 'auto' ? 'dpor' : options.engine;
-  const built = program.build({
-    ...options.machine,
-    commutingSnapshots: engine === 'dpor',
-    forgetFreed: engine === 'states' && options.keepGoing !== true,
-  });
+  const wanted = options.engine ?? 'auto';
+  if (wanted !== 'auto') return exploreWith(wanted, program, options);
+  const result = exploreWith('states', program, options);
+  return result.reason === TABLE_FULL ? exploreWith('dpor', program, options) : result;
+}
+
+function exploreWith(engine: Engine, program: Program, options: ExploreOptions): ExploreResult {
+  const built = program.build(machineOptionsFor(engine, options));
   const limits = new Limits(options);
   const book = new BugBook(built.machine);
-  const executions = run(engine, program, built, limits, book, options);
-  const stopped = limits.stopped;
-  if (book.size > 0 && (options.minimise ?? true)) minimise(program, book, options);
-  const bugs = book.bugs;
+  const { executions, interleavings } = run(engine, program, built, limits, book, options);
   const sampled = engine === 'random' || engine === 'pct';
-  const complete = !sampled && stopped === null;
+  const complete = !sampled && limits.stopped === null;
   const taken = built.machine.branchesTaken;
   const isTaken = (branch: Branch): boolean => taken.has(branch);
+  const bugs =
+    book.size > 0 && (options.minimise ?? true)
+      ? smallestBugs(program, book.bugs, options)
+      : book.bugs;
   return {
-    verdict: verdictOf(bugs.length > 0, complete, executions > 1 || sequential(built)),
+    verdict: verdictOf(bugs.length > 0, complete, () => isVacuous(program, engine, executions)),
     engine,
     complete,
-    reason: complete ? null : (stopped ?? 'schedules were sampled'),
+    reason: complete ? null : (limits.stopped ?? 'schedules were sampled'),
     executions,
+    interleavings,
     blocked: limits.blocked,
     states: limits.states,
     steps: limits.steps,
@@ -55,7 +69,19 @@ export function explore(program: Program, options: ExploreOptions = {}): Explore
   };
 }
 
-/** @returns the number of executions */
+/** How the machine counts for an engine. */
+export function machineOptionsFor(
+  engine: Engine,
+  options: Pick<ExploreOptions, 'machine' | 'keepGoing'>,
+): NonNullable<ExploreOptions['machine']> {
+  return {
+    ...options.machine,
+    commutingSnapshots: engine === 'dpor',
+    // What comes after a first use after free is of interest only to who wants all bugs.
+    forgetFreed: engine === 'states' && options.keepGoing !== true,
+  };
+}
+
 function run(
   engine: Engine,
   program: Program,
@@ -63,20 +89,28 @@ function run(
   limits: Limits,
   book: BugBook,
   options: ExploreOptions,
-): number {
+): { executions: number; interleavings: number | null } {
   const keepGoing = options.keepGoing ?? false;
   const onEnd = options.onEnd ?? (() => undefined);
+  let interleavings: number | null = null;
   switch (engine) {
-    case 'states':
-      return exploreStates(built, limits, book, keepGoing, onEnd);
+    case 'states': {
+      const visited = new StateTable(options.engine === 'states' ? undefined : AUTO_STATES_MAX);
+      const search = new StateSearch(built, limits, book, { visited, keepGoing, onEnd });
+      search.start();
+      const paths = search.run();
+      if (limits.stopped === null) interleavings = paths;
+      break;
+    }
     case 'dpor':
       exploreDpor(program, built, limits, book, {
         keepGoing,
         fault: options.fault ?? 'none',
         onEnd,
         machine: options.machine ?? {},
+        ...(options.unit === undefined ? {} : { unit: options.unit }),
       });
-      return limits.executions;
+      break;
     case 'random':
     case 'pct':
       exploreSamples(built, limits, book, {
@@ -85,36 +119,68 @@ function run(
         keepGoing,
         depth: options.depth ?? PCT_DEPTH,
       });
-      return limits.executions;
+      break;
     case 'brute': {
       const result = brute(program, { machine: options.machine ?? {} });
       if (!result.complete) limits.stopped = 'too many interleavings for brute force';
-      return result.executions;
+      return { executions: result.executions, interleavings: result.executions };
     }
   }
+  return { executions: limits.executions, interleavings };
 }
 
-function minimise(program: Program, book: BugBook, options: ExploreOptions): void {
-  // The gravest bug is the one that is shown; the others are wanted only if all were asked for.
-  const bugs = options.keepGoing === true ? book.bugs : book.bugs.slice(0, 1);
-  for (const bug of bugs) {
-    const built = program.build(options.machine ?? {});
+/**
+ * The smallest counterexamples: of the first bug that an interleaving runs into, or of every bug if
+ * all were asked for. A bug whose search is cut off is returned as it was found.
+ */
+export function smallestBugs(
+  program: Program,
+  bugs: readonly Bug[],
+  options: ExploreOptions,
+): readonly Bug[] {
+  const smallest = (isWanted: (bug: Pick<Bug, 'title' | 'kind'>) => boolean): Bug | null => {
+    const built = program.build({ ...options.machine, forgetFreed: options.keepGoing !== true });
     const limits = new Limits({
       budget: { states: MINIMISE_STATES_MAX, seconds: MINIMISE_SECONDS },
       ...(options.now === undefined ? {} : { now: options.now }),
     });
-    const schedule = smallestSchedule(built, bug.title, limits);
-    if (schedule !== null) book.replace(bug.title, schedule, true);
+    return smallestSchedule(built, isWanted, limits);
+  };
+  if (options.keepGoing === true) {
+    return bugs.map((bug) => smallest(({ title }) => title === bug.title) ?? bug);
   }
+  // The gravest is shown; which of several grave ones was met first is an accident.
+  const [first, ...others] = bugs as [Bug, ...Bug[]];
+  if (first.kind === 'KCSAN') {
+    return [smallest(({ title }) => title === first.title) ?? first, ...others];
+  }
+  return [smallest(({ kind }) => kind !== 'KCSAN') ?? first];
 }
 
-/** One task alone has one interleaving, and that is all there is to explore. */
-function sequential({ machine }: Built): boolean {
-  return machine.tasks.filter((task) => !task.actor).length === 1;
+/** Several tasks, but no two of them ever touch the same: nothing is put to the test. */
+export function isVacuous(program: Program, engine: Engine, executions: number): boolean {
+  // One task alone has one interleaving, and that is all there is to explore.
+  const built = program.build({ commutingSnapshots: true });
+  if (built.machine.tasks.filter((task) => !task.actor).length === 1) return false;
+  if (engine === 'dpor' || executions > 1) return executions <= 1;
+  const limits = new Limits({});
+  exploreDpor(program, built, limits, new BugBook(built.machine), {
+    keepGoing: true,
+    machine: {},
+    onEnd: () => {
+      if (limits.executions > 1) limits.stopped = 'not vacuous';
+    },
+  });
+  return limits.executions <= 1;
 }
 
-function verdictOf(violated: boolean, complete: boolean, concurrent: boolean): Verdict {
+/** The word for what came out. */
+export function verdictOf(
+  violated: boolean,
+  complete: boolean,
+  isVacuousNow: () => boolean,
+): Verdict {
   if (violated) return 'VIOLATED';
   if (!complete) return 'INCOMPLETE';
-  return concurrent ? 'HOLDS' : 'VACUOUS';
+  return isVacuousNow() ? 'VACUOUS' : 'HOLDS';
 }

@@ -1,8 +1,15 @@
 /** Exploring programs: exhaustively, by sampling, or along one schedule. */
 export { brute, type BruteOptions, type BruteResult } from './brute.js';
-export { explore } from './explore.js';
+export { estimateExecutions, type Estimate } from './estimate.js';
+export { exploreDpor } from './dpor.js';
+export { explore, isVacuous, machineOptionsFor, smallestBugs, verdictOf } from './explore.js';
+export { Limits } from './limits.js';
+export { COMMANDS, Mailboxes } from './mailbox.js';
 export * from './program.js';
 export { Prng } from './prng.js';
 export { replay, type ReplayFinding, type ReplayOptions, type ReplayResult } from './replay.js';
-export { switchesIn } from './run.js';
+export { BugBook, switchesIn } from './run.js';
+export { SharedStateTable } from './state-table.js';
+export { StateSearch, TABLE_FULL, type Frontier } from './states.js';
+export { splitUnits } from './units.js';
 export { framesOf, functionAt, titleOf, type Frame } from './titles.js';

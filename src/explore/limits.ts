@@ -49,6 +49,11 @@ export class Limits {
     return this.stopped === null;
   }
 
+  /** Go on after a stop. */
+  goOn(): void {
+    this.stopped = null;
+  }
+
   /** Look at the clock and the counters now. */
   check(): void {
     this.#countdown = CHECK_EVERY;

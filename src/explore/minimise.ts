@@ -6,10 +6,10 @@
  * not cut off, every interleaving with fewer switches was covered and does not fail that way.
  */
 
-import type { Machine } from '../machine/index.js';
+import type { Finding, Machine } from '../machine/index.js';
 import type { Limits } from './limits.js';
-import type { Built, Decision, Schedule } from './program.js';
-import { endOfRun, keyOf } from './run.js';
+import type { Bug, Built, Decision } from './program.js';
+import { endOfRun, keyOf, switchesIn } from './run.js';
 import { StateTable } from './state-table.js';
 import { openDecisions } from './states.js';
 import { titleOf } from './titles.js';
@@ -21,14 +21,18 @@ interface Entry {
   /** Last task that is not an actor, -1 at the start. */
   readonly last: number;
   /** Its last step fails. */
-  readonly failed: boolean;
+  failed: boolean;
 }
 
 /**
- * @param title the bug looked for
- * @returns the smallest schedule, or null if the search was stopped before it found one
+ * @param isWanted whether a bug is one that is looked for
+ * @returns the bug with the smallest schedule, or null if the search was stopped before it had one
  */
-export function smallestSchedule(built: Built, title: string, limits: Limits): Schedule | null {
+export function smallestSchedule(
+  built: Built,
+  isWanted: (bug: Pick<Bug, 'title' | 'kind'>) => boolean,
+  limits: Limits,
+): Bug | null {
   const { machine } = built;
   const table = new StateTable();
   const titles = new Map<string, string>();
@@ -39,6 +43,7 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
   let layer: Entry[][] = [[{ parent: null, decision: null, steps: 0, last: -1, failed: false }]];
   let nextLayer: Entry[][] = [];
   let found: Entry | null = null;
+  const failures = new Map<Entry, Finding & { title: string }>();
   while (found === null && limits.stopped === null && layer.length > 0) {
     for (let steps = 0; steps < layer.length && found === null; steps += 1) {
       for (const entry of layer[steps] ?? []) {
@@ -53,7 +58,12 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
   }
   rewind();
   machine.store.hashing = false;
-  return found === null ? null : scheduleOf(found);
+  if (found === null) return null;
+  const { title, kind, detail } = failures.get(found)!;
+  const schedule = scheduleOf(found);
+  const { steps } = found;
+  const switches = switchesIn(machine, schedule);
+  return { title, kind, detail, schedule, steps, switches, minimal: true };
 
   function rewind(): void {
     machine.undo(base);
@@ -64,8 +74,8 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
     if (entry.failed) return entry;
     goTo(entry);
     const key = Math.imul(entry.last + 2, 0x61c88647);
-    if (!table.set(machine.store.h0 ^ key, machine.store.h1 + key, machine.store.h2, 0))
-      return null;
+    const { store } = machine;
+    if (table.enter(store.h0 ^ key, (store.h1 + key) | 0, store.h2) !== undefined) return null;
     limits.states += 1;
     const mark = machine.mark();
     const { h0, h1, h2 } = machine.store;
@@ -74,7 +84,7 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
     openDecisions(machine, tasks, choices);
     if (tasks.length === 0) {
       endOfRun(built);
-      return fails() ? entry : null;
+      return failure(entry) ? entry : null;
     }
     for (const [i, task] of tasks.entries()) {
       const decision = { task: task.key, choice: choices[i] };
@@ -86,8 +96,9 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
         decision,
         steps: entry.steps + 1,
         last: task.actor ? entry.last : task.index,
-        failed: fails(),
+        failed: false,
       };
+      child.failed = failure(child);
       machine.undo(mark);
       Object.assign(machine.store, { h0, h1, h2 });
       // A failing step costs a switch like any other: it is taken up only when its turn comes.
@@ -97,15 +108,18 @@ export function smallestSchedule(built: Built, title: string, limits: Limits): S
     return null;
   }
 
-  function fails(): boolean {
+  /** Does the machine's last step fail as wanted? Notes how. */
+  function failure(entry: Entry): boolean {
     for (const finding of machine.findings) {
       const key = keyOf(finding);
-      let named = titles.get(key);
-      if (named === undefined) {
-        named = titleOf(machine, finding);
-        titles.set(key, named);
+      let title = titles.get(key);
+      if (title === undefined) {
+        title = titleOf(machine, finding);
+        titles.set(key, title);
       }
-      if (named === title) return true;
+      if (!isWanted({ title, kind: finding.kind })) continue;
+      failures.set(entry, { ...finding, title });
+      return true;
     }
     return false;
   }

@@ -62,11 +62,13 @@ export interface ExploreResult {
   readonly complete: boolean;
   /** Why it is not complete, in words. */
   readonly reason: string | null;
-  /**
-   * Complete executions. With `dpor`: Mazurkiewicz traces; with `states`: interleavings of the
-   * steps, counted over the state graph (may be beyond 2^53, then rounded).
-   */
+  /** Complete executions. With `dpor`: Mazurkiewicz traces; with `states`: final states. */
   readonly executions: number;
+  /**
+   * Interleavings of the steps, if the engine counts them: `states` adds them up over the graph
+   * of states (beyond 2^53 rounded), `brute` runs them all.
+   */
+  readonly interleavings: number | null;
   /** Executions given up because an equivalent one had been run (dpor). */
   readonly blocked: number;
   /** Distinct states (states). */
@@ -121,4 +123,6 @@ export interface ExploreOptions {
   /** Called at the end of every execution that is run, before it is undone. */
   readonly onEnd?: (machine: Machine) => void;
   readonly machine?: MachineOptions;
+  /** For `dpor`: explore only what begins like this, as cut by splitUnits(). */
+  readonly unit?: Schedule;
 }

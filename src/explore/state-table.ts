@@ -1,27 +1,48 @@
 /**
- * The set of states seen, by 96-bit hash, with one number per state.
+ * The states seen so far, by 96-bit hash.
  *
  * Soundness bound: two different states get one hash with a probability of at most n²/2^97 for n
  * states, if the mixing is as good as random: below 10^-14 for 40 million. Open addressing in typed
- * arrays, so that millions of states cost no garbage collection.
+ * arrays, so that millions of states cost no garbage collection. One table grows and keeps a number
+ * per state; the other has a fixed size and is shared by threads.
  */
-export class StateTable {
+
+/** How a search asks whether it has been somewhere. */
+export interface Visited {
+  /** Come to a state. @returns its number if it was known, else undefined; it is known now */
+  enter(h0: number, h1: number, h2: number): number | undefined;
+  /** Give a state its number. */
+  finish(h0: number, h1: number, h2: number, value: number): void;
+  /** No state fits in any more. */
+  readonly full: boolean;
+}
+
+/** Number of a state that is not finished. A search without cycles never meets one. */
+const OPEN = -1;
+
+export class StateTable implements Visited {
   #capacity: number;
   #keys: Int32Array;
   #used: Uint8Array;
   #values: Float64Array;
+  readonly #sizeMax: number;
   size = 0;
 
-  constructor(capacityLog2 = 12) {
-    this.#capacity = 1 << capacityLog2;
+  constructor(sizeMax = Number.POSITIVE_INFINITY) {
+    this.#sizeMax = sizeMax;
+    this.#capacity = 1 << 12;
     this.#keys = new Int32Array(this.#capacity * 3);
     this.#used = new Uint8Array(this.#capacity);
     this.#values = new Float64Array(this.#capacity);
   }
 
+  get full(): boolean {
+    return this.size >= this.#sizeMax;
+  }
+
   #find(h0: number, h1: number, h2: number): number {
     const mask = this.#capacity - 1;
-    let slot = (h0 ^ Math.imul(h1, 0x9e3779b1)) & mask;
+    let slot = slotOf(h0, h1) & mask;
     const keys = this.#keys;
     while (this.#used[slot] !== 0) {
       const base = slot * 3;
@@ -31,24 +52,23 @@ export class StateTable {
     return ~slot;
   }
 
-  /** The state's number, or undefined if it was never added. */
-  get(h0: number, h1: number, h2: number): number | undefined {
+  enter(h0: number, h1: number, h2: number): number | undefined {
     const slot = this.#find(h0, h1, h2);
-    return slot < 0 ? undefined : this.#values[slot];
+    if (slot >= 0) return this.#values[slot];
+    this.#insert(slot, h0, h1, h2, OPEN);
+    return undefined;
   }
 
-  /** Add a state or change its number. @returns whether it is new */
-  set(h0: number, h1: number, h2: number, value: number): boolean {
-    let slot = this.#find(h0, h1, h2);
-    if (slot >= 0) {
-      this.#values[slot] = value;
-      return false;
-    }
+  finish(h0: number, h1: number, h2: number, value: number): void {
+    this.#values[this.#find(h0, h1, h2)] = value;
+  }
+
+  #insert(free: number, h0: number, h1: number, h2: number, value: number): void {
+    let slot = ~free;
     if (this.size * 10 > this.#capacity * 6) {
       this.#grow();
-      slot = this.#find(h0, h1, h2);
+      slot = ~this.#find(h0, h1, h2);
     }
-    slot = ~slot;
     const base = slot * 3;
     this.#keys[base] = h0;
     this.#keys[base + 1] = h1;
@@ -56,7 +76,6 @@ export class StateTable {
     this.#used[slot] = 1;
     this.#values[slot] = value;
     this.size += 1;
-    return true;
   }
 
   #grow(): void {
@@ -71,7 +90,115 @@ export class StateTable {
     this.size = 0;
     for (let slot = 0; slot < before; slot += 1) {
       if (used[slot] === 0) continue;
-      this.set(keys[slot * 3], keys[slot * 3 + 1], keys[slot * 3 + 2], values[slot]);
+      const [h0, h1, h2] = [keys[slot * 3], keys[slot * 3 + 1], keys[slot * 3 + 2]];
+      this.#insert(this.#find(h0, h1, h2), h0, h1, h2, values[slot]);
     }
   }
+}
+
+const WORDS = 3;
+/** Above this part of its slots the shared table counts as full: probing would get long. */
+const LOAD_MAX = 0.8;
+const HEAD_WORDS = 16;
+/** States that a thread adds before it tells the others. */
+const LOT = 256;
+
+/** A table of fixed size that several threads fill together, without locks. */
+export class SharedStateTable implements Visited {
+  /** Word 0 counts the states, in lots. */
+  readonly #head: Int32Array;
+  readonly #keys: Int32Array;
+  readonly #mask: number;
+  readonly #sizeMax: number;
+  #untilCounted = LOT;
+  /** States that this thread was the first to see. */
+  added = 0;
+
+  /** Memory for about 0.8 * 2^log2 states; touched only where used. */
+  static allocate(log2: number): SharedArrayBuffer {
+    return new SharedArrayBuffer(4 * (HEAD_WORDS + WORDS * 2 ** log2));
+  }
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#head = new Int32Array(buffer, 0, HEAD_WORDS);
+    this.#keys = new Int32Array(buffer, 4 * HEAD_WORDS);
+    const slots = this.#keys.length / WORDS;
+    this.#mask = slots - 1;
+    this.#sizeMax = Math.floor(slots * LOAD_MAX);
+  }
+
+  get full(): boolean {
+    return this.#head[0] >= this.#sizeMax;
+  }
+
+  enter(a: number, b: number, c: number): number | undefined {
+    // Zero stands for an empty word.
+    const h0 = a === 0 ? 1 : a;
+    const h1 = b === 0 ? 1 : b;
+    const h2 = c === 0 ? 1 : c;
+    const keys = this.#keys;
+    for (let slot = slotOf(h0, h1) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const base = slot * WORDS;
+      let found = Atomics.load(keys, base);
+      if (found === 0) {
+        found = Atomics.compareExchange(keys, base, 0, h0);
+        if (found === 0) {
+          Atomics.store(keys, base + 1, h1);
+          Atomics.store(keys, base + 2, h2);
+          this.#count();
+          return undefined;
+        }
+      }
+      if (found === h0 && this.#word(base + 1) === h1 && this.#word(base + 2) === h2) return 0;
+    }
+  }
+
+  #count(): void {
+    this.added += 1;
+    this.#untilCounted -= 1;
+    if (this.#untilCounted > 0) return;
+    this.#untilCounted = LOT;
+    Atomics.add(this.#head, 0, LOT);
+  }
+
+  /** A word of a claimed slot; its owner is about to write it. */
+  #word(at: number): number {
+    for (;;) {
+      const word = Atomics.load(this.#keys, at);
+      if (word !== 0) return word;
+    }
+  }
+
+  finish(): void {
+    // Numbers are not kept.
+  }
+
+  /** Every state, three words each, for saving. No thread may be searching. */
+  dump(): Int32Array {
+    const keys = this.#keys;
+    let words = 0;
+    for (let base = 0; base < keys.length; base += WORDS) if (keys[base] !== 0) words += WORDS;
+    const states = new Int32Array(words);
+    let at = 0;
+    for (let base = 0; base < keys.length; base += WORDS) {
+      if (keys[base] === 0) continue;
+      states[at] = keys[base];
+      states[at + 1] = keys[base + 1];
+      states[at + 2] = keys[base + 2];
+      at += WORDS;
+    }
+    return states;
+  }
+
+  /** Take up what {@link dump} gave. */
+  restore(states: Int32Array): void {
+    for (let at = 0; at < states.length; at += WORDS) {
+      this.enter(states[at], states[at + 1], states[at + 2]);
+    }
+    this.added = 0;
+  }
+}
+
+function slotOf(h0: number, h1: number): number {
+  return h0 ^ Math.imul(h1, 0x9e3779b1);
 }

@@ -1,140 +1,267 @@
 /**
  * Exhaustive search over states: every reachable state is visited once, every step out of it taken.
  *
- * A state is the content of all cells and the place of every task in its tree of answers, so equal
- * states have equal futures. Invariant: the graph has no cycle, because a task never returns to a
- * node; so interleavings can be counted by adding up, bottom up.
+ * A state is the content of all cells and the place of every task, so equal states have equal
+ * futures. Invariant: what is not visited yet is reachable over a decision that is still open on
+ * the stack of some search (this thread's or another's) or has been given away as a path.
  */
 
 import type { Machine, TaskRec } from '../machine/index.js';
 import type { Limits } from './limits.js';
 import type { Built, Decision } from './program.js';
 import { endOfRun, type BugBook } from './run.js';
-import { StateTable } from './state-table.js';
+import type { Visited } from './state-table.js';
 
-interface Level {
-  mark: number;
-  h0: number;
-  h1: number;
-  h2: number;
+class Level {
+  mark = 0;
+  h0 = 0;
+  h1 = 0;
+  h2 = 0;
   /** Interleavings from here, so far. */
-  paths: number;
-  /** The open decisions: tasks and their choices. */
-  tasks: TaskRec[];
-  choices: number[];
-  at: number;
+  paths = 0;
+  /** The decisions: tasks and their choices; those from `at` on are still open. */
+  readonly tasks: TaskRec[] = [];
+  readonly choices: number[] = [];
+  at = 0;
 }
 
-/** Value of a state whose interleavings are still being counted; none is ever met. */
-const OPEN = -1;
+/** A search that has been stopped on its way: the decisions taken, and those left open at each. */
+export interface Frontier {
+  readonly path: readonly Decision[];
+  /** One list more than there are decisions: what is open before each, and at the end. */
+  readonly open: readonly (readonly Decision[])[];
+}
 
-/**
- * Visit every state of the program.
- * @param keepGoing do not stop at the first bug
- * @param onEnd called in every final state
- * @returns the number of interleavings
- */
-export function exploreStates(
-  built: Built,
-  limits: Limits,
-  book: BugBook,
-  keepGoing: boolean,
-  onEnd: (machine: Machine) => void,
-): number {
-  const { machine } = built;
-  const table = new StateTable();
-  const levels: Level[] = [];
-  machine.store.hashing = true;
-  let depth = 0;
-  enter(0);
-  table.set(machine.store.h0, machine.store.h1, machine.store.h2, OPEN);
-  limits.states = 1;
-  for (;;) {
-    const level = levels[depth];
-    if (limits.stopped !== null) break;
-    if (level.at === level.tasks.length) {
-      if (level.tasks.length === 0) {
-        endOfRun(built);
-        onEnd(machine);
-        note(depth);
-        level.paths = 1;
-        limits.executions += 1;
-      }
-      table.set(level.h0, level.h1, level.h2, level.paths);
-      if (depth === 0) break;
-      depth -= 1;
-      const parent = levels[depth];
-      parent.paths += level.paths;
-      restore(parent);
-      continue;
-    }
-    const { at } = level;
-    level.at = at + 1;
-    machine.step(level.tasks[at], level.choices[at]);
-    limits.step(depth + 1);
-    if (machine.findings.length > 0) note(depth + 1);
-    const known = table.get(machine.store.h0, machine.store.h1, machine.store.h2);
-    if (known !== undefined) {
-      level.paths += known;
-      restore(level);
-      continue;
-    }
-    depth += 1;
-    enter(depth);
-    table.set(machine.store.h0, machine.store.h1, machine.store.h2, OPEN);
-    limits.states = table.size;
+/** How searches in several threads share their work. */
+export interface Sharing {
+  /** Is somebody out of work? Asked often, so it must be cheap. */
+  wanted(): boolean;
+  /** Give away one decision at the end of a path. @returns whether somebody took it */
+  give(path: readonly Decision[]): boolean;
+}
+
+export interface StateSearchOptions {
+  readonly visited: Visited;
+  readonly keepGoing: boolean;
+  /** Called in every final state. */
+  readonly onEnd?: (machine: Machine) => void;
+  readonly sharing?: Sharing;
+}
+
+const SHARE_EVERY_STEPS = 64;
+
+export class StateSearch {
+  readonly #built: Built;
+  readonly #machine: Machine;
+  readonly #limits: Limits;
+  readonly #book: BugBook;
+  readonly #options: StateSearchOptions;
+  readonly #levels: Level[] = [];
+  #depth = -1;
+  #untilShare = SHARE_EVERY_STEPS;
+
+  constructor(built: Built, limits: Limits, book: BugBook, options: StateSearchOptions) {
+    this.#built = built;
+    this.#machine = built.machine;
+    this.#limits = limits;
+    this.#book = book;
+    this.#options = options;
+    built.machine.store.hashing = true;
   }
-  const { paths } = levels[0];
-  machine.undo(levels[0].mark);
-  machine.store.hashing = false;
-  return paths;
 
-  function enter(d: number): void {
-    const level = (levels[d] ??= {
-      mark: 0,
-      h0: 0,
-      h1: 0,
-      h2: 0,
-      paths: 0,
-      tasks: [],
-      choices: [],
-      at: 0,
-    });
-    level.mark = machine.mark();
-    level.h0 = machine.store.h0;
-    level.h1 = machine.store.h1;
-    level.h2 = machine.store.h2;
+  /** Begin at the start of the program, unless that was done. */
+  start(): void {
+    if (this.#visit() !== undefined) return;
+    this.#enter();
+  }
+
+  /** Begin with what is open in a frontier. */
+  resume({ path, open }: Frontier): void {
+    for (const [i, decisions] of open.entries()) {
+      this.#depth += 1;
+      const level = this.#level();
+      level.tasks.length = 0;
+      level.choices.length = 0;
+      level.at = 0;
+      const decision = path[i];
+      for (const { task, choice } of decision === undefined
+        ? decisions
+        : [decision, ...decisions]) {
+        level.tasks.push(this.#task(task));
+        level.choices.push(choice);
+      }
+      if (decision === undefined) continue;
+      level.at = 1;
+      this.#machine.step(level.tasks[0], decision.choice);
+    }
+  }
+
+  /** Take a path that somebody gave away; its last decision is the one to explore. */
+  follow(path: readonly Decision[]): void {
+    const last = path.at(-1)!;
+    this.resume({ path: path.slice(0, -1), open: path.map((d) => (d === last ? [last] : [])) });
+  }
+
+  /**
+   * Go on until nothing is open or a limit stops it.
+   * @returns the number of interleavings, if the table counts them and nothing was cut off
+   */
+  run(): number {
+    const { visited, sharing, onEnd } = this.#options;
+    const limits = this.#limits;
+    const machine = this.#machine;
+    let paths = 0;
+    while (this.#depth >= 0) {
+      if (limits.stopped !== null) return paths;
+      const level = this.#levels[this.#depth];
+      if (level.at === level.tasks.length) {
+        if (level.tasks.length === 0) {
+          endOfRun(this.#built);
+          onEnd?.(machine);
+          this.#note();
+          level.paths = 1;
+          limits.executions += 1;
+        }
+        visited.finish(level.h0, level.h1, level.h2, level.paths);
+        ({ paths } = level);
+        this.#depth -= 1;
+        if (this.#depth < 0) break;
+        const parent = this.#levels[this.#depth];
+        parent.paths += paths;
+        this.#restore(parent);
+        continue;
+      }
+      if (sharing !== undefined) {
+        this.#untilShare -= 1;
+        if (this.#untilShare <= 0) this.#share(sharing);
+        if (level.at === level.tasks.length) continue;
+      }
+      const { at } = level;
+      level.at = at + 1;
+      machine.step(level.tasks[at], level.choices[at]);
+      limits.step(this.#depth + 1);
+      if (machine.findings.length > 0) this.#note();
+      const known = this.#visit();
+      if (known !== undefined) {
+        level.paths += known;
+        this.#restore(level);
+      } else {
+        this.#enter();
+      }
+    }
+    return paths;
+  }
+
+  /** What is still open, so that another search can go on from here. */
+  frontier(): Frontier | null {
+    let top = this.#depth;
+    // A level without decisions is a final state that has yet to be looked at.
+    const isDone = ({ tasks, at }: Level): boolean => tasks.length > 0 && at === tasks.length;
+    while (top >= 0 && isDone(this.#levels[top])) top -= 1;
+    if (top < 0) return null;
+    const path: Decision[] = [];
+    const open: Decision[][] = [];
+    for (let d = 0; d <= top; d += 1) {
+      const { tasks, choices, at } = this.#levels[d];
+      const decisions = tasks.map((task, i) => ({ task: task.key, choice: choices[i] }));
+      if (d < top) path.push(decisions[at - 1]);
+      open.push(decisions.slice(at));
+    }
+    return { path, open };
+  }
+
+  /** Go back to the start of the program; what is open is lost. */
+  rewind(): void {
+    if (this.#depth >= 0) this.#restore(this.#levels[0]);
+    this.#depth = -1;
+  }
+
+  #visit(): number | undefined {
+    const { store } = this.#machine;
+    const known = this.#options.visited.enter(store.h0, store.h1, store.h2);
+    if (known === undefined) this.#limits.states += 1;
+    if (this.#options.visited.full) this.#limits.stopped ??= TABLE_FULL;
+    return known;
+  }
+
+  /** A level for the machine's present state. */
+  #level(): Level {
+    const level = (this.#levels[this.#depth] ??= new Level());
+    const { store } = this.#machine;
+    level.mark = this.#machine.mark();
+    level.h0 = store.h0;
+    level.h1 = store.h1;
+    level.h2 = store.h2;
     level.paths = 0;
     level.at = 0;
-    openDecisions(machine, level.tasks, level.choices);
+    return level;
   }
 
-  function restore(level: Level): void {
-    machine.undo(level.mark);
-    machine.store.h0 = level.h0;
-    machine.store.h1 = level.h1;
-    machine.store.h2 = level.h2;
+  #enter(): void {
+    this.#depth += 1;
+    const level = this.#level();
+    openDecisions(this.#machine, level.tasks, level.choices);
   }
 
-  function note(steps: number): void {
-    if (machine.findings.length === 0) return;
-    const fresh = book.add(machine.findings, () => schedule(steps));
-    limits.bugs += fresh;
-    if (!keepGoing && book.grave) limits.stopped ??= 'a bug was found';
+  #restore({ mark, h0, h1, h2 }: Level): void {
+    const { store } = this.#machine;
+    this.#machine.undo(mark);
+    store.h0 = h0;
+    store.h1 = h1;
+    store.h2 = h2;
   }
 
-  function schedule(steps: number): Decision[] {
-    return levels.slice(0, steps).map((level) => ({
-      task: level.tasks[level.at - 1].key,
-      choice: level.choices[level.at - 1],
-    }));
+  /** Give away the open decision nearest to the start: most is likely to hang on it. */
+  #share(sharing: Sharing): void {
+    this.#untilShare = SHARE_EVERY_STEPS;
+    if (!sharing.wanted()) return;
+    for (let d = 0; d <= this.#depth; d += 1) {
+      const level = this.#levels[d];
+      const last = level.tasks.length - 1;
+      if (level.at > last) continue;
+      const path = this.#path(d);
+      path.push({ task: level.tasks[last].key, choice: level.choices[last] });
+      if (!sharing.give(path)) return;
+      level.tasks.length = last;
+      level.choices.length = last;
+      return;
+    }
+  }
+
+  /** The decisions taken at the first `levels` levels. */
+  #path(levels: number): Decision[] {
+    const path: Decision[] = [];
+    for (let d = 0; d < levels; d += 1) {
+      const { tasks, choices, at } = this.#levels[d];
+      path.push({ task: tasks[at - 1].key, choice: choices[at - 1] });
+    }
+    return path;
+  }
+
+  #task(key: string): TaskRec {
+    const task = this.#machine.tasks.find((t) => t.key === key);
+    if (task === undefined) throw new Error(`there is no task ${key}: the program is another one`);
+    return task;
+  }
+
+  #note(): void {
+    const { findings } = this.#machine;
+    if (findings.length === 0) return;
+    // A level that is at its end has taken all its decisions; the others, all up to `at`.
+    const ended = this.#levels[this.#depth].at === 0;
+    const fresh = this.#book.add(findings, () => this.#path(this.#depth + (ended ? 0 : 1)));
+    this.#limits.bugs += fresh;
+    if (!this.#options.keepGoing && this.#book.grave) this.#limits.stopped ??= 'a bug was found';
   }
 }
+
+/** Why a search stopped that ran out of room for states. */
+export const TABLE_FULL = 'no room for more states';
 
 /** Fill the lists with every decision that is open now. */
 export function openDecisions(machine: Machine, tasks: TaskRec[], choices: number[]): void {
-  tasks.length = 0;
-  choices.length = 0;
+  if (tasks.length > 0) tasks.length = 0;
+  if (choices.length > 0) choices.length = 0;
   for (const task of machine.tasks) {
     if (!machine.enabled(task)) continue;
     const count = machine.choices(task);

@@ -157,11 +157,11 @@ describe('one execution per Mazurkiewicz trace', () => {
 
 describe('searching states', () => {
   test.each([3, 5, 6])('counts the same interleavings as running them all (ainc %i)', (n) => {
-    expect(explore(ainc(n), { engine: 'states' }).executions).toBe(factorial(n));
+    expect(explore(ainc(n), { engine: 'states' }).interleavings).toBe(factorial(n));
   });
 
   test('counts interleavings, not traces', () => {
     // Two readers and a writer of one step each: 3! orders.
-    expect(explore(readers(2), { engine: 'states' }).executions).toBe(6);
+    expect(explore(readers(2), { engine: 'states' }).interleavings).toBe(6);
   });
 });
