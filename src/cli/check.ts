@@ -1,20 +1,28 @@
 /** `dlab check`: explore scenarios and say what came out. */
 
 import type { Verdict } from '../explore/index.js';
-import { EXIT, exitCodeOf } from './exit.js';
-import { jobsOf, lookOf, type CheckFlags } from './options.js';
+import { EXIT, exitCodeOf, UsageError } from './exit.js';
+import { jobsOf, lookOf, persistenceOf, type CheckFlags } from './options.js';
 import { jsonOf, reportOf } from './report.js';
 import { runInWorker } from './runner.js';
+import { writeResult } from './shard.js';
 
 /** @returns the exit code */
 export async function check(names: readonly string[], flags: CheckFlags): Promise<number> {
   const look = lookOf(flags);
   const verdicts: Verdict[] = [];
-  for (const job of jobsOf(names, flags)) {
-    const { result, interrupted } = await runInWorker(job);
+  const jobs = jobsOf(names, flags);
+  const persistence = persistenceOf(flags, jobs);
+  if (flags.out !== undefined && jobs.length > 1) {
+    throw new UsageError('--out holds the result of one scenario: name one');
+  }
+  for (const job of jobs) {
+    const outcome = await runInWorker(job, persistence);
+    const { result, interrupted } = outcome;
     verdicts.push(result.verdict);
+    if (flags.out !== undefined) writeResult(flags.out, job, outcome);
     if (flags.json === true) console.log(JSON.stringify(jsonOf(job, result)));
-    else console.log(`${await reportOf(job, result, look)}\n`);
+    else console.log(`${await reportOf(job, result, look, outcome)}\n`);
     if (interrupted) return EXIT.interrupted;
   }
   return exitCodeOf(verdicts);

@@ -4,7 +4,7 @@
  * Exploring is synchronous and long; in a worker the main thread stays free for Ctrl-C and progress.
  */
 
-import { explore, type ExploreResult, type Progress } from '../explore/index.js';
+import type { ExploreOptions } from '../explore/index.js';
 import type { KernelFunction } from '../machine/index.js';
 import { findScenario, findVariant, programOf } from '../scenario/index.js';
 import type { LockrefModel } from '../lockref/index.js';
@@ -18,11 +18,17 @@ export interface Job {
   readonly failAlloc: boolean;
   /** Path of a file whose exports replace kernel functions. */
   readonly patch: string | null;
-  readonly engine: 'auto' | 'states' | 'dpor' | 'random' | 'pct';
+  readonly engine: 'auto' | 'states' | 'dpor' | 'bounded' | 'random' | 'pct';
   readonly seed: number;
   readonly keepGoing: boolean;
   readonly seconds: number | null;
   readonly executions: number | null;
+  /** At most so many preemptions in one execution; null for any number. */
+  readonly preemptions: number | null;
+  /** Threads to explore with. */
+  readonly jobs: number;
+  /** Which part of the units is explored, from 1; null for all. */
+  readonly shard: { readonly part: number; readonly of: number } | null;
 }
 
 /** The program of a job. */
@@ -40,20 +46,16 @@ export async function programOfJob(job: Job): Promise<ReturnType<typeof programO
   });
 }
 
-/** Explore. `onProgress` answers false to stop. */
-export async function runJob(
-  job: Job,
-  onProgress: (progress: Progress) => boolean,
-): Promise<ExploreResult> {
-  return explore(await programOfJob(job), {
+/** How the explorer is asked to do a job. */
+export function exploreOptionsOf(job: Job): ExploreOptions {
+  return {
     engine: job.engine,
     seed: job.seed,
     keepGoing: job.keepGoing,
+    ...(job.preemptions === null ? {} : { preemptions: job.preemptions }),
     budget: {
       ...(job.seconds === null ? {} : { seconds: job.seconds }),
       ...(job.executions === null ? {} : { executions: job.executions }),
     },
-    now: () => performance.now() / 1000,
-    onProgress,
-  });
+  };
 }

@@ -10,6 +10,7 @@ import { EXIT, UsageError } from './exit.js';
 import { list, LISTS } from './list.js';
 import { matrix } from './matrix.js';
 import type { CheckFlags } from './options.js';
+import { merge } from './shard.js';
 import { show, type ShowFlags } from './show.js';
 
 function look(command: Command): Command {
@@ -28,6 +29,7 @@ function scope(command: Command): Command {
     .option('--fail-alloc', 'let one allocation fail, whichever')
     .option('--engine <name>', 'dpor (one run per class of equal runs) or states')
     .option('--budget <limit>', 'stop after a time (30s, 2m) or executions (500k)')
+    .option('-j, --jobs <n>', 'threads (default: as many as processors)')
     .option('--json', 'one JSON object per scenario');
 }
 
@@ -47,7 +49,13 @@ function commandLine(version: string, done: (code: number) => void): Command {
     .option('--with <file>', 'replace kernel functions by the exports of a .ts or .js file')
     .option('--random <seed>', 'sample schedules instead; proves nothing')
     .option('--pct <seed>', 'sample by PCT instead; proves nothing')
+    .option('--bound <n>', 'only executions with at most n preemptions; proves nothing more')
     .option('--keep-going', 'find every bug, not the first')
+    .option('--checkpoint <file>', 'save progress there, to go on later')
+    .option('--checkpoint-every <time>', 'how often (default 30s)')
+    .option('--resume <file>', 'go on with what was saved there')
+    .option('--shard <i/n>', 'explore only the i-th of n parts')
+    .option('--out <file>', 'write the result there, for dlab merge')
     .addHelpText(
       'after',
       `
@@ -61,6 +69,19 @@ Exit codes: 0 HOLDS, 1 VIOLATED, 2 usage, 3 INCOMPLETE, 4 DIVERGED, 5 VACUOUS,
 70 a bug in dlab, 130 interrupted.`,
     )
     .action(async (names: string[], flags: CheckFlags) => done(await check(names, flags)));
+  look(program.command('merge'))
+    .description('one verdict from the results of all shards')
+    .argument('<file...>', 'what dlab check --shard i/n --out wrote')
+    .option('--json', 'as a JSON object')
+    .addHelpText(
+      'after',
+      `
+Example, each line on a machine of its own but the last:
+  dlab check stash/three-closers --shard 1/2 --out 1.json
+  dlab check stash/three-closers --shard 2/2 --out 2.json
+  dlab merge 1.json 2.json`,
+    )
+    .action(async (files: string[], flags: CheckFlags) => done(await merge(files, flags)));
   program
     .command('list')
     .description('what there is to check, and on what')

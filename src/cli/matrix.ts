@@ -6,7 +6,8 @@ import type { LockrefModel } from '../lockref/index.js';
 import { EXIT, UsageError } from './exit.js';
 import { jobsOf, lockrefOf, type CheckFlags } from './options.js';
 import { jsonOf } from './report.js';
-import { group, runInWorker } from './runner.js';
+import { group } from './progress.js';
+import { runInWorker } from './runner.js';
 
 const CELL_BUDGET = '60s';
 const NAME_WIDTH = 24;

@@ -1,10 +1,12 @@
 /** Reading options: budgets, widths, models. Every refusal says what would have been right. */
 
+import { availableParallelism } from 'node:os';
 import type { LockrefModel } from '../lockref/index.js';
 import { findScenario, findVariant, NEWEST_VARIANT, SCENARIOS } from '../scenario/index.js';
 import { UsageError } from './exit.js';
 import type { Job } from './job.js';
 import type { Look } from './report.js';
+import { NO_PERSISTENCE, type Persistence } from './runner.js';
 
 /** The options of `check` and `matrix` as commander hands them over. */
 export interface CheckFlags {
@@ -17,6 +19,13 @@ export interface CheckFlags {
   readonly engine?: string;
   readonly random?: string;
   readonly pct?: string;
+  readonly bound?: string;
+  readonly jobs?: string;
+  readonly shard?: string;
+  readonly out?: string;
+  readonly checkpoint?: string;
+  readonly checkpointEvery?: string;
+  readonly resume?: string;
   readonly budget?: string;
   readonly keepGoing?: boolean;
   readonly json?: boolean;
@@ -25,6 +34,9 @@ export interface CheckFlags {
   readonly color?: boolean;
   readonly verbose?: boolean;
 }
+
+/** Threads to explore with: as many as there are processors for. */
+const JOBS_DEFAULT = Math.min(16, availableParallelism());
 
 /** One of several words. @throws UsageError */
 export function oneOf<T extends string>(
@@ -69,14 +81,17 @@ function seedOf(option: string, text: string): number {
 
 /** The jobs of a command line. @throws UsageError, MisuseError naming what was meant */
 export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
-  if (flags.random !== undefined && flags.pct !== undefined) {
-    throw new UsageError('--random and --pct exclude each other');
+  const partial = ['random', 'pct', 'bound'].filter((name) => name in flags);
+  if (partial.length > 1) {
+    throw new UsageError(`--${partial.join(' and --')} exclude each other`);
   }
   const seedText = flags.random ?? flags.pct;
-  if (seedText !== undefined && flags.engine !== undefined) {
-    throw new UsageError(
-      '--engine names an exhaustive search; leave it out with --random or --pct',
-    );
+  if (partial.length > 0 && flags.engine !== undefined) {
+    throw new UsageError(`--engine names an exhaustive search; leave it out with --${partial[0]}`);
+  }
+  const shard = shardOf(flags.shard);
+  if (shard !== null && (partial.length > 0 || flags.engine === 'states')) {
+    throw new UsageError('--shard needs the engine dpor: leave the other one out');
   }
   const { seconds, executions } = budgetOf(
     flags.budget ?? (seedText === undefined ? undefined : '10s'),
@@ -97,12 +112,10 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
     reuse: oneOf('--reuse', flags.reuse, ['never', 'lifo', 'explore']),
     failAlloc: flags.failAlloc ?? false,
     patch: flags.with ?? null,
-    engine:
-      flags.random !== undefined
-        ? 'random'
-        : flags.pct !== undefined
-          ? 'pct'
-          : oneOf('--engine', flags.engine, ['auto', 'dpor', 'states']),
+    engine: engineOf(flags),
+    preemptions: flags.bound === undefined ? null : wholeOf('--bound', flags.bound, 0),
+    jobs: flags.jobs === undefined ? JOBS_DEFAULT : wholeOf('--jobs', flags.jobs, 1),
+    shard,
     seed:
       seedText === undefined
         ? 0
@@ -111,6 +124,48 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
     seconds,
     executions,
   }));
+}
+
+function engineOf(flags: CheckFlags): Job['engine'] {
+  if (flags.random !== undefined) return 'random';
+  if (flags.pct !== undefined) return 'pct';
+  if (flags.bound !== undefined) return 'bounded';
+  const engine = oneOf('--engine', flags.engine, ['auto', 'dpor', 'states']);
+  return flags.shard === undefined ? engine : 'dpor';
+}
+
+function wholeOf(option: string, text: string, least: number): number {
+  if (!/^\d{1,6}$/.test(text) || Number(text) < least) {
+    throw new UsageError(`${option} takes a whole number from ${least}; not '${text}'`);
+  }
+  return Number(text);
+}
+
+function shardOf(text: string | undefined): Job['shard'] {
+  if (text === undefined) return null;
+  const match = /^(\d{1,4})\/(\d{1,4})$/.exec(text);
+  const [part, of] = [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0)];
+  if (part < 1 || part > of) {
+    throw new UsageError(`--shard takes a part and a number of parts like 2/8; not '${text}'`);
+  }
+  return { part, of };
+}
+
+/** Where a check saves its progress and what it takes up. @throws UsageError */
+export function persistenceOf(flags: CheckFlags, jobs: readonly Job[]): Persistence {
+  const checkpoint = flags.checkpoint ?? null;
+  const resume = flags.resume ?? null;
+  if (checkpoint === null && resume === null) return NO_PERSISTENCE;
+  if (jobs.length > 1) throw new UsageError('a checkpoint holds one scenario: name one');
+  const [{ engine }] = jobs as [Job];
+  if (engine === 'random' || engine === 'pct' || engine === 'bounded') {
+    throw new UsageError(
+      'only an exhaustive search can be saved: leave --random, --pct or --bound out',
+    );
+  }
+  const every = budgetOf(flags.checkpointEvery ?? '30s').seconds;
+  if (every === null) throw new UsageError('--checkpoint-every takes a time like 30s');
+  return { checkpoint, resume, everyMs: every * 1000 };
 }
 
 /** The lockref model. @throws UsageError */

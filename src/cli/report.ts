@@ -5,7 +5,8 @@ import type { Bug, ExploreResult, Verdict } from '../explore/index.js';
 import { encodeToken, findScenario, record, STASH_INVARIANTS } from '../scenario/index.js';
 import { ladder, PLAIN, type Palette } from '../trace/index.js';
 import { programOfJob, type Job } from './job.js';
-import { group } from './runner.js';
+import { estimateOf, group } from './progress.js';
+import type { Outcome } from './runner.js';
 
 export interface Look {
   readonly width: number;
@@ -51,14 +52,20 @@ export function countOf(result: ExploreResult): string {
       return `${group(result.executions)} interleavings up to equivalence${blocked}`;
     }
     case 'states':
-      return `${group(result.executions)} interleavings, ${group(result.states)} states`;
+    case 'bounded':
+      return `${group(result.states)} states, ${group(result.steps)} steps between them`;
     default:
       return `${group(result.executions)} sampled executions`;
   }
 }
 
 /** The whole report of one check, as text. */
-export async function reportOf(job: Job, result: ExploreResult, look: Look): Promise<string> {
+export async function reportOf(
+  job: Job,
+  result: ExploreResult,
+  look: Look,
+  { estimate, units }: Pick<Outcome, 'estimate' | 'units'> = { estimate: null, units: null },
+): Promise<string> {
   const lines: string[] = [];
   const what = `${job.scenario} @ ${job.variant}${job.patch === null ? '' : ` with ${job.patch}`}`;
   lines.push(`  ${verdictWord(result.verdict, look)}  ${what}`);
@@ -88,14 +95,15 @@ export async function reportOf(job: Job, result: ExploreResult, look: Look): Pro
     lines.push('', '  replay it:', `    dlab show ${tokenOf(job, first)}`);
     return lines.join('\n');
   }
-  lines.push(
-    `    ${countOf(result)}, longest ${group(result.depth)} steps, ${result.seconds.toFixed(2)} s`,
-  );
+  lines.push(`    ${countOf(result)}, ${result.seconds.toFixed(2)} s`);
   lines.push(
     `    model: sequentially consistent, lockref ${job.lockref}, ${job.fs}, memory reuse ${job.reuse}, engine ${result.engine}`,
   );
   if (result.verdict === 'INCOMPLETE') {
     lines.push(`    not a proof: ${result.reason}`);
+    if (units !== null) lines.push(`    ${units.done} of ${units.all} units finished`);
+    if (estimate !== null) lines.push(`    in all there are ${estimateOf(estimate)}`);
+    if (result.guarantee !== null) lines.push(...wrapList('    ', [result.guarantee], look.width));
   } else {
     lines.push(...wrapList('    checked: ', STASH_INVARIANTS, look.width));
   }
@@ -133,7 +141,6 @@ export function jsonOf(job: Job, result: ExploreResult): Record<string, unknown>
     executions: result.executions,
     blocked: result.blocked,
     states: result.states,
-    depth: result.depth,
     steps: bug?.steps ?? null,
     switches: bug?.switches ?? null,
     title: bug?.title ?? null,

@@ -1,97 +1,279 @@
 /**
- * Running a job in a worker thread, with progress on stderr and a way to stop it.
+ * Doing a job: which engine, in how many threads, with progress on stderr and a way to stop it.
  *
- * Ctrl-C once asks the worker to stop and to report what it has; twice ends the process at once.
+ * Ctrl-C once asks the threads to stop and to report what they have; twice ends the process at once.
+ * Invariant: the verdict, the counts and the counterexample do not depend on the number of threads.
  */
 
-import { Worker } from 'node:worker_threads';
-import type { ExploreResult, Progress } from '../explore/index.js';
+import {
+  estimateExecutions,
+  TABLE_FULL,
+  verdictOf,
+  type Engine,
+  type Estimate,
+  type ExploreResult,
+  type Program,
+} from '../explore/index.js';
+import type { Branch } from '../machine/index.js';
+import { fingerprintOf, loadCheckpoint, sameWork } from './checkpoint.js';
 import { EXIT, UsageError } from './exit.js';
-import type { Job } from './job.js';
+import { programOfJob, type Job } from './job.js';
+import type { Counts, Found } from './messages.js';
+import { Pool } from './pool.js';
+import { ProgressLine } from './progress.js';
+import { runStates, type Saving } from './run-states.js';
+import { extrapolate, runUnits } from './run-units.js';
 
-export type FromWorker =
-  | { readonly type: 'progress'; readonly progress: Progress }
-  | { readonly type: 'result'; readonly result: ExploreResult }
-  | {
-      readonly type: 'error';
-      readonly usage: boolean;
-      readonly message: string;
-      readonly stack: string;
-    };
+/** Where to save what, and what to go on with. */
+export interface Persistence {
+  readonly checkpoint: string | null;
+  readonly everyMs: number;
+  readonly resume: string | null;
+}
+
+export const NO_PERSISTENCE: Persistence = { checkpoint: null, everyMs: 30_000, resume: null };
 
 export interface Outcome {
   readonly result: ExploreResult;
   readonly interrupted: boolean;
+  /** How many executions there are in all, if that was estimated. */
+  readonly estimate: { readonly executions: number; readonly error: number } | null;
+  /** For a shard: how many units it has, and how many were finished. */
+  readonly units: { readonly all: number; readonly done: number } | null;
 }
 
-const QUIET_SECONDS = 1;
-const LINE_EVERY_SECONDS = 10;
+/** Programs with fewer traces than this are not worth cutting into units. */
+const WHOLE_EXECUTIONS_MAX = 3000;
+const ESTIMATE_WALKS = 400;
+const INTERRUPTED = 'interrupted';
+const BUG = 'a bug was found';
 
-/** Run a job to its end, or until Ctrl-C. */
-export async function runInWorker(job: Job): Promise<Outcome> {
-  const stop = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { job, stop } });
-  const progress = new ProgressLine(job.scenario);
-  let interrupted = false;
+interface Partial {
+  readonly engine: Engine;
+  readonly found: Found;
+  readonly reason: string | null;
+  readonly interleavings: number | null;
+  readonly guarantee: string | null;
+  readonly units: Outcome['units'];
+}
+
+/** Do a job to its end, or until Ctrl-C. */
+export async function runInWorker(
+  job: Job,
+  persistence: Persistence = NO_PERSISTENCE,
+): Promise<Outcome> {
+  const program = await programOfJob(job);
+  const run = new Run(job, program, persistence);
   const onInterrupt = (): void => {
-    if (interrupted) process.exit(EXIT.interrupted);
-    interrupted = true;
-    Atomics.store(stop, 0, 1);
+    if (run.pool.reason === INTERRUPTED) process.exit(EXIT.interrupted);
+    run.pool.stop(INTERRUPTED);
   };
   process.on('SIGINT', onInterrupt);
   try {
-    const result = await new Promise<ExploreResult>((resolve, reject) => {
-      worker.on('message', (message: FromWorker) => {
-        if (message.type === 'progress') progress.show(message.progress);
-        else if (message.type === 'result') resolve(message.result);
-        else if (message.usage) reject(new UsageError(message.message));
-        else reject(Object.assign(new Error(message.message), { stack: message.stack }));
-      });
-      worker.on('error', reject);
-      worker.on('exit', (code) => reject(new Error(`the worker ended early with code ${code}`)));
-    });
-    return { result, interrupted };
+    return await run.outcome();
   } finally {
-    progress.clear();
     process.off('SIGINT', onInterrupt);
-    worker.removeAllListeners();
-    await worker.terminate();
+    await run.close();
   }
 }
 
-/** On a terminal one line that is redrawn; elsewhere a line now and then. */
-class ProgressLine {
-  readonly #name: string;
-  readonly #tty = process.stderr.isTTY;
-  #shown = false;
-  #lastLine = 0;
+class Run {
+  readonly pool: Pool;
+  readonly #job: Job;
+  readonly #program: Program;
+  readonly #persistence: Persistence;
+  readonly #progress: ProgressLine;
+  readonly #start = performance.now();
+  #secondsBefore = 0;
+  #estimate: Outcome['estimate'] = null;
+  #timer: NodeJS.Timeout | null = null;
 
-  constructor(name: string) {
-    this.#name = name;
+  constructor(job: Job, program: Program, persistence: Persistence) {
+    this.#job = job;
+    this.#program = program;
+    this.#persistence = persistence;
+    this.pool = new Pool(job, job.jobs);
+    this.#progress = new ProgressLine(job.scenario);
+    this.pool.onProgress = () => this.#onProgress(this.pool.counts);
   }
 
-  show({ executions, states, seconds }: Progress): void {
-    if (seconds < QUIET_SECONDS) return;
-    const count = states > 0 ? `${group(states)} states` : `${group(executions)} executions`;
-    const rate = Math.round((states > 0 ? states : executions) / seconds);
-    const text = `  checking ${this.#name}: ${count}, ${group(rate)}/s, ${seconds.toFixed(0)} s`;
-    if (this.#tty) {
-      process.stderr.write(`\r${text.slice(0, (process.stderr.columns || 80) - 1)}\u001b[K`);
-      this.#shown = true;
-    } else if (seconds - this.#lastLine >= LINE_EVERY_SECONDS) {
-      this.#lastLine = seconds;
-      process.stderr.write(`dlab:${text.slice(1)}\n`);
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#progress.clear();
+    await this.pool.close();
+  }
+
+  get #seconds(): number {
+    return this.#secondsBefore + (performance.now() - this.#start) / 1000;
+  }
+
+  #onProgress(counts: Counts): void {
+    const { executions } = this.#job;
+    // The engine that searches states counts those, the other one executions.
+    const count = counts.states > 0 ? counts.states : counts.executions;
+    if (executions !== null && count >= executions) {
+      const what = counts.states > 0 ? 'states' : 'executions';
+      this.pool.stop(`budget of ${executions} ${what} used up`);
+    }
+    this.#progress.show(counts, this.#seconds, this.#estimate);
+  }
+
+  async outcome(): Promise<Outcome> {
+    const { seconds } = this.#job;
+    if (seconds !== null) {
+      const stop = (): void => this.pool.stop(`budget of ${seconds} s used up`);
+      this.#timer = setTimeout(stop, seconds * 1000);
+    }
+    const partial = await this.#explore();
+    const interrupted = this.pool.reason === INTERRUPTED;
+    this.#progress.clear();
+    const result = await this.#result(partial);
+    return { result, interrupted, estimate: this.#estimate, units: partial.units };
+  }
+
+  async #explore(): Promise<Partial> {
+    const { checkpoint, everyMs, resume } = this.#persistence;
+    const target = checkpoint ?? resume;
+    const fingerprint = target === null ? '' : fingerprintOf(this.#job);
+    const saving: Saving | null = target === null ? null : { path: target, everyMs, fingerprint };
+    const loaded = resume === null ? null : this.#load(resume, fingerprint);
+    if (loaded !== null) this.#secondsBefore = loaded.saved.seconds;
+    const { engine, shard } = this.#job;
+    if (loaded?.saved.engine === 'dpor') return this.#units(saving, loaded.saved);
+    if (loaded?.saved.engine === 'states') {
+      return this.#states(saving, { saved: loaded.saved, states: loaded.states });
+    }
+    if (shard !== null) return this.#units(saving, null);
+    switch (engine) {
+      case 'dpor':
+        return (await this.#whole('dpor', WHOLE_EXECUTIONS_MAX)) ?? this.#units(saving, null);
+      case 'random':
+      case 'pct':
+      case 'bounded':
+        return (await this.#whole(engine, null))!;
+      case 'states':
+        return this.#states(saving, null);
+      case 'auto': {
+        const partial = await this.#states(saving, null);
+        if (partial.reason !== TABLE_FULL) return partial;
+        this.pool.reason = null;
+        return this.#units(saving, null);
+      }
     }
   }
 
-  clear(): void {
-    if (this.#shown) process.stderr.write('\r\u001b[K');
-    this.#shown = false;
+  #load(path: string, fingerprint: string): ReturnType<typeof loadCheckpoint> {
+    const loaded = loadCheckpoint(path);
+    if (!sameWork(loaded.job, this.#job)) {
+      throw new UsageError(`${path} belongs to another check: ${describe(loaded.job)}`);
+    }
+    if (loaded.fingerprint !== fingerprint) {
+      throw new UsageError(`${path} was made by other code: start again without --resume`);
+    }
+    return loaded;
+  }
+
+  /** In one go in one thread. @returns null if there are more executions than allowed */
+  async #whole(engine: Job['engine'], executionsMax: number | null): Promise<Partial | null> {
+    const message = { type: 'whole', engine, executionsMax } as const;
+    const { result } = await this.pool.member(0).ask(message, 'whole');
+    const isCut = !result.complete && result.bugs.length === 0 && this.pool.reason === null;
+    if (executionsMax !== null && isCut) return null;
+    const taken = result.taken.map((branch) => this.#branchIndex(branch));
+    return {
+      engine: result.engine,
+      found: { ...result, taken },
+      reason: result.complete ? null : (this.pool.reason ?? result.reason),
+      interleavings: result.interleavings,
+      guarantee: result.guarantee,
+      units: null,
+    };
+  }
+
+  #branchIndex(branch: Branch): number {
+    return this.#program.branches.findIndex(
+      ({ fn, what }) => fn === branch.fn && what === branch.what,
+    );
+  }
+
+  async #states(saving: Saving | null, resumed: Parameters<typeof runStates>[3]): Promise<Partial> {
+    const seconds = (): number => this.#seconds;
+    const outcome = await runStates(this.pool, this.#job, saving, resumed, seconds);
+    return { engine: 'states', ...outcome, interleavings: null, guarantee: null, units: null };
+  }
+
+  async #units(saving: Saving | null, resumed: Parameters<typeof runUnits>[4]): Promise<Partial> {
+    const guess: Estimate = estimateExecutions(this.#program, ESTIMATE_WALKS);
+    this.#estimate = guess;
+    const onUnit = (perUnit: readonly number[], units: number): void => {
+      if (perUnit.length < 16) return;
+      const { total, error } = extrapolate(perUnit, units);
+      this.#estimate = { executions: total, error };
+    };
+    const outcome = await runUnits(
+      this.pool,
+      this.#job,
+      this.#program,
+      saving,
+      resumed,
+      () => this.#seconds,
+      onUnit,
+    );
+    const units = { all: outcome.units, done: outcome.done.length };
+    return { engine: 'dpor', ...outcome, interleavings: null, guarantee: null, units };
+  }
+
+  async #result({
+    engine,
+    found,
+    reason,
+    interleavings,
+    guarantee,
+  }: Partial): Promise<ExploreResult> {
+    const { program, bugs } = { program: this.#program, bugs: found.bugs };
+    const complete = reason === null;
+    const shown = bugs.length === 0 ? [] : await this.#smallest(engine, bugs);
+    let vacuous = false;
+    if (complete && bugs.length === 0) {
+      const message = { type: 'vacuous', executions: found.executions } as const;
+      ({ vacuous } = await this.pool.member(0).ask(message, 'vacuous'));
+    }
+    return {
+      ...found,
+      verdict: verdictOf(bugs.length > 0, complete, () => vacuous),
+      engine,
+      complete,
+      reason,
+      interleavings,
+      guarantee,
+      bugs: shown,
+      taken: program.branches.filter((_, i) => found.taken.includes(i)),
+      neverTaken: program.branches.filter((_, i) => !found.taken.includes(i)),
+      seconds: this.#seconds,
+    };
+  }
+
+  async #smallest(engine: Engine, bugs: Found['bugs']): Promise<Found['bugs']> {
+    const message = { type: 'smallest', bugs } as const;
+    const { bugs: smallest } = await this.pool.member(0).ask(message, 'smallest');
+    const isProved = smallest.every((bug, i) => bug.minimal || (i > 0 && !this.#job.keepGoing));
+    if (isProved || this.pool.size === 1 || this.pool.reason !== BUG) return smallest;
+    // Which bug several threads run into first is an accident; what one thread finds is not.
+    const alone = new Pool(this.#job, 1);
+    try {
+      const question = {
+        type: 'whole',
+        engine: engine as Job['engine'],
+        executionsMax: null,
+      } as const;
+      const { result } = await alone.member(0).ask(question, 'whole');
+      return result.bugs.length > 0 ? result.bugs : smallest;
+    } finally {
+      await alone.close();
+    }
   }
 }
 
-/** 1234567 as 1,234,567; beyond 2^53 in powers of ten. */
-export function group(value: number): string {
-  if (value >= Number.MAX_SAFE_INTEGER) return `about ${value.toExponential(1)}`;
-  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+function describe({ scenario, variant, lockref, fs, engine }: Job): string {
+  return `${scenario} --variant ${variant} --lockref ${lockref} --fs ${fs} --engine ${engine}`;
 }

@@ -1,31 +1,187 @@
-/** The worker's side of an exploration: runs the job it is given and posts what comes out. */
+/**
+ * An exploring thread: does what it is told, and posts what comes out.
+ *
+ * While it explores it hears nothing but the commands in shared memory; everything else waits in
+ * its queue. Invariant: every message is answered by exactly one answer or by an error.
+ */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Progress } from '../explore/index.js';
+import {
+  BugBook,
+  COMMANDS,
+  explore,
+  exploreDpor,
+  isVacuous,
+  Limits,
+  machineOptionsFor,
+  Mailboxes,
+  SharedStateTable,
+  smallestBugs,
+  StateSearch,
+  type Engine,
+  type ExploreOptions,
+  type Frontier,
+  type Program,
+  type Progress,
+} from '../explore/index.js';
+import type { Machine } from '../machine/index.js';
 import { UsageError } from './exit.js';
-import { runJob, type Job } from './job.js';
-import type { FromWorker } from './runner.js';
+import { exploreOptionsOf, programOfJob } from './job.js';
+import type { Found, FromWorker, ToWorker, WorkerData } from './messages.js';
 
-const { job, stop } = workerData as { job: Job; stop: Int32Array };
 const PROGRESS_SECONDS = 0.1;
-let last = 0;
+/** Trees of answers are kept from unit to unit, up to so many nodes: they are a cache. */
+const NODES_MAX = 1_000_000;
+
+const { job, me, boxes: boxMemory } = workerData as WorkerData;
+const boxes = new Mailboxes(boxMemory, me);
+const now = (): number => performance.now() / 1000;
 
 function post(message: FromWorker): void {
   parentPort?.postMessage(message);
 }
 
-try {
-  const result = await runJob(job, (progress: Progress) => {
-    if (progress.seconds - last >= PROGRESS_SECONDS) {
-      last = progress.seconds;
-      const { executions, states, steps, seconds, bugs } = progress;
-      post({ type: 'progress', progress: { executions, states, steps, seconds, bugs } });
+let lastProgress = 0;
+
+function onProgress({ executions, blocked, states, steps, depth }: Progress): boolean {
+  if (now() - lastProgress >= PROGRESS_SECONDS) {
+    lastProgress = now();
+    post({ type: 'progress', counts: { executions, blocked, states, steps, depth } });
+  }
+  return boxes.commanded === COMMANDS.work;
+}
+
+class Explorer {
+  readonly #program: Program;
+  readonly #options: ExploreOptions = { ...exploreOptionsOf(job), now, onProgress };
+  #search: { search: StateSearch; limits: Limits; book: BugBook; machine: Machine } | null = null;
+  #frontiers: Frontier[] = [];
+  #built: ReturnType<Program['build']> | null = null;
+
+  constructor(program: Program) {
+    this.#program = program;
+  }
+
+  answer(message: ToWorker): void {
+    switch (message.type) {
+      case 'whole': {
+        const { engine, executionsMax } = message;
+        const budget =
+          executionsMax === null ? this.#options.budget : { executions: executionsMax };
+        const result = explore(this.#program, {
+          ...this.#options,
+          engine,
+          minimise: false,
+          ...(budget === undefined ? {} : { budget }),
+        });
+        post({ type: 'whole', result });
+        break;
+      }
+      case 'states': {
+        const built = this.#program.build(machineOptionsFor('states', this.#options));
+        const limits = new Limits({ now, onProgress });
+        const book = new BugBook(built.machine);
+        const search = new StateSearch(built, limits, book, {
+          visited: new SharedStateTable(message.table),
+          keepGoing: job.keepGoing,
+          sharing: boxes,
+        });
+        this.#search = { search, limits, book, machine: built.machine };
+        this.#frontiers = [...message.frontiers];
+        if (message.start) search.start();
+        this.#searchStates();
+        break;
+      }
+      case 'continue':
+        this.#search!.limits.goOn();
+        this.#searchStates();
+        break;
+      case 'unit':
+        this.#unit(message.unit);
+        break;
+      case 'smallest':
+        post({
+          type: 'smallest',
+          bugs: smallestBugs(this.#program, message.bugs, {
+            ...this.#options,
+            onProgress: () => true,
+          }),
+        });
+        break;
+      case 'vacuous':
+        post({
+          type: 'vacuous',
+          vacuous: isVacuous(this.#program, job.engine as Engine, message.executions),
+        });
+        break;
     }
-    return Atomics.load(stop, 0) === 0;
-  });
-  post({ type: 'result', result });
-} catch (error) {
+  }
+
+  #searchStates(): void {
+    const { search, limits, book, machine } = this.#search!;
+    boxes.join();
+    for (;;) {
+      search.run();
+      if (limits.stopped !== null) break;
+      const frontier = this.#frontiers.shift();
+      if (frontier !== undefined) {
+        search.resume(frontier);
+        continue;
+      }
+      const path = boxes.take();
+      if (path === null) break;
+      search.follow(path);
+    }
+    const open = search.frontier();
+    post({
+      type: 'states',
+      reason: limits.stopped,
+      found: this.#found(limits, book, machine),
+      frontiers: open === null ? this.#frontiers : [open, ...this.#frontiers],
+    });
+  }
+
+  #unit(unit: readonly { task: string; choice: number }[]): void {
+    if (this.#built === null || this.#built.machine.nodeCount > NODES_MAX) {
+      this.#built = this.#program.build(machineOptionsFor('dpor', this.#options));
+    }
+    const { machine } = this.#built;
+    const limits = new Limits({ now, onProgress });
+    const book = new BugBook(machine);
+    exploreDpor(this.#program, this.#built, limits, book, {
+      keepGoing: job.keepGoing,
+      machine: {},
+      onEnd: () => undefined,
+      unit,
+    });
+    post({ type: 'unit', reason: limits.stopped, found: this.#found(limits, book, machine) });
+  }
+
+  #found(limits: Limits, book: BugBook, machine: Machine): Found {
+    const { executions, blocked, states, steps, depth } = limits;
+    const taken: number[] = [];
+    for (const [i, branch] of this.#program.branches.entries()) {
+      if (machine.branchesTaken.has(branch)) taken.push(i);
+    }
+    return { executions, blocked, states, steps, depth, bugs: book.bugs, taken };
+  }
+}
+
+function fail(error: unknown): void {
   const { message, stack, name } = error as Error;
   const usage = error instanceof UsageError || name === 'MisuseError';
   post({ type: 'error', usage, message, stack: stack ?? message });
+}
+
+try {
+  const explorer = new Explorer(await programOfJob(job));
+  parentPort?.on('message', (message: ToWorker) => {
+    try {
+      explorer.answer(message);
+    } catch (error) {
+      fail(error);
+    }
+  });
+} catch (error) {
+  fail(error);
 }

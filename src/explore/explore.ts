@@ -27,6 +27,7 @@ import { StateSearch, TABLE_FULL } from './states.js';
 const MINIMISE_STATES_MAX = 200_000;
 const MINIMISE_SECONDS = 10;
 const PCT_DEPTH = 3;
+const PREEMPTIONS = 2;
 /** What `auto` remembers before it turns to an engine that remembers nothing. */
 const AUTO_STATES_MAX = 4_000_000;
 
@@ -42,7 +43,14 @@ function exploreWith(engine: Engine, program: Program, options: ExploreOptions):
   const built = program.build(machineOptionsFor(engine, options));
   const limits = new Limits(options);
   const book = new BugBook(built.machine);
-  const { executions, interleavings } = run(engine, program, built, limits, book, options);
+  const { executions, interleavings, guarantee } = run(
+    engine,
+    program,
+    built,
+    limits,
+    book,
+    options,
+  );
   const sampled = engine === 'random' || engine === 'pct';
   const complete = !sampled && limits.stopped === null;
   const taken = built.machine.branchesTaken;
@@ -58,6 +66,7 @@ function exploreWith(engine: Engine, program: Program, options: ExploreOptions):
     reason: complete ? null : (limits.stopped ?? 'schedules were sampled'),
     executions,
     interleavings,
+    guarantee,
     blocked: limits.blocked,
     states: limits.states,
     steps: limits.steps,
@@ -78,7 +87,7 @@ export function machineOptionsFor(
     ...options.machine,
     commutingSnapshots: engine === 'dpor',
     // What comes after a first use after free is of interest only to who wants all bugs.
-    forgetFreed: engine === 'states' && options.keepGoing !== true,
+    forgetFreed: (engine === 'states' || engine === 'bounded') && options.keepGoing !== true,
   };
 }
 
@@ -89,17 +98,26 @@ function run(
   limits: Limits,
   book: BugBook,
   options: ExploreOptions,
-): { executions: number; interleavings: number | null } {
+): { executions: number; interleavings: number | null; guarantee: string | null } {
   const keepGoing = options.keepGoing ?? false;
   const onEnd = options.onEnd ?? (() => undefined);
   let interleavings: number | null = null;
+  let guarantee: string | null = null;
   switch (engine) {
     case 'states': {
       const visited = new StateTable(options.engine === 'states' ? undefined : AUTO_STATES_MAX);
       const search = new StateSearch(built, limits, book, { visited, keepGoing, onEnd });
-      search.start();
-      const paths = search.run();
+      const paths = search.go();
       if (limits.stopped === null) interleavings = paths;
+      break;
+    }
+    case 'bounded': {
+      const preemptions = options.preemptions ?? PREEMPTIONS;
+      const visited = new StateTable();
+      new StateSearch(built, limits, book, { visited, keepGoing, onEnd, preemptions }).go();
+      if (limits.stopped !== null) break;
+      limits.stopped = `only executions with at most ${preemptions} preemptions`;
+      guarantee = 'all of those were covered, and none fails';
       break;
     }
     case 'dpor':
@@ -113,7 +131,7 @@ function run(
       break;
     case 'random':
     case 'pct':
-      exploreSamples(built, limits, book, {
+      guarantee = exploreSamples(built, limits, book, {
         strategy: engine,
         seed: options.seed ?? 1,
         keepGoing,
@@ -123,10 +141,10 @@ function run(
     case 'brute': {
       const result = brute(program, { machine: options.machine ?? {} });
       if (!result.complete) limits.stopped = 'too many interleavings for brute force';
-      return { executions: result.executions, interleavings: result.executions };
+      return { executions: result.executions, interleavings: result.executions, guarantee };
     }
   }
-  return { executions: limits.executions, interleavings };
+  return { executions: limits.executions, interleavings, guarantee };
 }
 
 /**

@@ -112,7 +112,6 @@ export class Mailboxes implements Sharing {
       const over = Atomics.load(words, IDLE) === this.#threads || this.commanded !== COMMANDS.work;
       // Who gives up must not be given anything any more.
       if (over && Atomics.compareExchange(words, box, BOX.empty, BOX.busy) === BOX.empty) {
-        if (this.commanded !== COMMANDS.work) Atomics.sub(words, IDLE, 1);
         for (let t = 0; t < this.#threads; t += 1) Atomics.notify(words, this.#box(t));
         return null;
       }

@@ -53,7 +53,7 @@ export interface Bug {
 }
 
 /** How the interleavings were covered. */
-export type Engine = 'states' | 'dpor' | 'brute' | 'random' | 'pct';
+export type Engine = 'states' | 'dpor' | 'brute' | 'bounded' | 'random' | 'pct';
 
 export interface ExploreResult {
   readonly verdict: Verdict;
@@ -81,6 +81,8 @@ export interface ExploreResult {
   readonly taken: readonly Branch[];
   readonly neverTaken: readonly Branch[];
   readonly seconds: number;
+  /** What sampling, or a bound, promises all the same, in words; null if nothing. */
+  readonly guarantee: string | null;
 }
 
 /** Where and when to stop. */
@@ -95,6 +97,8 @@ export interface Budget {
 
 export interface Progress {
   readonly executions: number;
+  readonly blocked: number;
+  readonly depth: number;
   readonly states: number;
   readonly steps: number;
   readonly seconds: number;
@@ -123,6 +127,8 @@ export interface ExploreOptions {
   /** Called at the end of every execution that is run, before it is undone. */
   readonly onEnd?: (machine: Machine) => void;
   readonly machine?: MachineOptions;
+  /** For `bounded`: at most so many preemptions in one execution (default 2). */
+  readonly preemptions?: number;
   /** For `dpor`: explore only what begins like this, as cut by splitUnits(). */
   readonly unit?: Schedule;
 }

@@ -12,6 +12,9 @@ import type { Limits } from './limits.js';
 import type { Built, Decision } from './program.js';
 import { Prng } from './prng.js';
 import { endOfRun, type BugBook } from './run.js';
+import { StateTable } from './state-table.js';
+
+const STATES_MAX = 2_000_000;
 
 export interface SampleOptions {
   readonly strategy: 'random' | 'pct';
@@ -23,16 +26,24 @@ export interface SampleOptions {
 
 type Pick = (open: readonly TaskRec[], step: number) => TaskRec;
 
-/** Run sampled schedules until a limit stops it. */
+/**
+ * Run sampled schedules until a limit stops it.
+ * @returns what the sample promises, or how much it still found out, in words
+ */
 export function exploreSamples(
   built: Built,
   limits: Limits,
   book: BugBook,
   options: SampleOptions,
-): void {
+): string {
   const { machine } = built;
   const prng = new Prng(options.seed);
   const base = machine.mark();
+  const seen = new StateTable(STATES_MAX);
+  /** Distinct states seen after each power of two of executions. */
+  const growth: number[] = [];
+  machine.store.hashing = true;
+  const start = [machine.store.h0, machine.store.h1, machine.store.h2] as const;
   // PCT needs a guess of a run's length; the longest so far is the usual one.
   let length = 1;
   while (limits.stopped === null) {
@@ -52,13 +63,38 @@ export function exploreSamples(
       const task = pick(open, step);
       const choice = prng.below(machine.choices(task));
       machine.step(task, choice);
+      const { h0, h1, h2 } = machine.store;
+      if (!seen.full) seen.enter(h0, h1, h2);
       schedule.push({ task: task.key, choice });
       limits.step(schedule.length);
       if (machine.findings.length > 0) note(schedule);
     }
     length = Math.max(length, schedule.length);
     machine.undo(base);
+    [machine.store.h0, machine.store.h1, machine.store.h2] = start;
+    if (Number.isInteger(Math.log2(limits.executions))) growth.push(seen.size);
     limits.check();
+  }
+  return options.strategy === 'pct' ? promise() : coverage();
+
+  /** PCT's bound for all runs together. */
+  function promise(): string {
+    const tasks = machine.taskCount;
+    const perRun = 1 / (tasks * length ** (options.depth - 1));
+    const missed = (1 - perRun) ** limits.executions;
+    return (
+      `a bug of depth ${options.depth} among ${tasks} tasks and ${length} steps is missed ` +
+      `with a probability of at most ${missed.toPrecision(2)}`
+    );
+  }
+
+  function coverage(): string {
+    const before = growth.at(-2) ?? 0;
+    const share = seen.size === 0 ? 0 : (100 * (seen.size - before)) / seen.size;
+    return (
+      `${seen.size} distinct states were seen, ${share.toFixed(1)} % of them for the first time ` +
+      'since half of the executions or earlier'
+    );
   }
 
   function note(schedule: Decision[]): void {

@@ -23,6 +23,9 @@ class Level {
   readonly tasks: TaskRec[] = [];
   readonly choices: number[] = [];
   at = 0;
+  /** The task on the CPU, -1 if none has run, and the preemptions so far. */
+  last = -1;
+  preemptions = 0;
 }
 
 /** A search that has been stopped on its way: the decisions taken, and those left open at each. */
@@ -46,6 +49,11 @@ export interface StateSearchOptions {
   /** Called in every final state. */
   readonly onEnd?: (machine: Machine) => void;
   readonly sharing?: Sharing;
+  /**
+   * At most so many preemptions in one execution: switches away from a task that could have gone
+   * on. What has been reached with fewer left is then another state. RCU's actors are free.
+   */
+  readonly preemptions?: number;
 }
 
 const SHARE_EVERY_STEPS = 64;
@@ -59,6 +67,8 @@ export class StateSearch {
   readonly #levels: Level[] = [];
   #depth = -1;
   #untilShare = SHARE_EVERY_STEPS;
+  #last = -1;
+  #preemptions = 0;
 
   constructor(built: Built, limits: Limits, book: BugBook, options: StateSearchOptions) {
     this.#built = built;
@@ -73,6 +83,12 @@ export class StateSearch {
   start(): void {
     if (this.#visit() !== undefined) return;
     this.#enter();
+  }
+
+  /** Search everything. @returns as `run` */
+  go(): number {
+    this.start();
+    return this.run();
   }
 
   /** Begin with what is open in a frontier. */
@@ -107,7 +123,7 @@ export class StateSearch {
    * @returns the number of interleavings, if the table counts them and nothing was cut off
    */
   run(): number {
-    const { visited, sharing, onEnd } = this.#options;
+    const { visited, sharing, onEnd, preemptions: bound } = this.#options;
     const limits = this.#limits;
     const machine = this.#machine;
     let paths = 0;
@@ -141,7 +157,7 @@ export class StateSearch {
       machine.step(level.tasks[at], level.choices[at]);
       limits.step(this.#depth + 1);
       if (machine.findings.length > 0) this.#note();
-      const known = this.#visit();
+      const known = bound === undefined ? this.#visit() : this.#visitBounded(level);
       if (known !== undefined) {
         level.paths += known;
         this.#restore(level);
@@ -176,12 +192,20 @@ export class StateSearch {
     this.#depth = -1;
   }
 
-  #visit(): number | undefined {
+  #visit(salt = 0): number | undefined {
     const { store } = this.#machine;
-    const known = this.#options.visited.enter(store.h0, store.h1, store.h2);
+    const known = this.#options.visited.enter(store.h0 ^ salt, (store.h1 + salt) | 0, store.h2);
     if (known === undefined) this.#limits.states += 1;
     if (this.#options.visited.full) this.#limits.stopped ??= TABLE_FULL;
     return known;
+  }
+
+  /** Come to a state with a count of preemptions; the decision is the last one of `level`. */
+  #visitBounded(level: Level): number | undefined {
+    const task = level.tasks[level.at - 1];
+    this.#last = task.actor ? level.last : task.index;
+    this.#preemptions = level.preemptions + (isPreemption(level, task) ? 1 : 0);
+    return this.#visit(Math.imul((this.#last + 2) * 64 + this.#preemptions, 0x61c88647));
   }
 
   /** A level for the machine's present state. */
@@ -201,6 +225,22 @@ export class StateSearch {
     this.#depth += 1;
     const level = this.#level();
     openDecisions(this.#machine, level.tasks, level.choices);
+    const bound = this.#options.preemptions;
+    if (bound === undefined) return;
+    level.last = this.#last;
+    level.preemptions = this.#preemptions;
+    if (level.preemptions < bound) return;
+    // No preemption is left: what would be one is not open.
+    let kept = 0;
+    const isOpen = level.tasks.map((task) => !isPreemption(level, task));
+    for (const [i, open] of isOpen.entries()) {
+      if (!open) continue;
+      level.tasks[kept] = level.tasks[i];
+      level.choices[kept] = level.choices[i];
+      kept += 1;
+    }
+    level.tasks.length = kept;
+    level.choices.length = kept;
   }
 
   #restore({ mark, h0, h1, h2 }: Level): void {
@@ -253,6 +293,12 @@ export class StateSearch {
     this.#limits.bugs += fresh;
     if (!this.#options.keepGoing && this.#book.grave) this.#limits.stopped ??= 'a bug was found';
   }
+}
+
+/** Would this task take the CPU from one that could go on? */
+function isPreemption({ last, tasks }: Level, task: TaskRec): boolean {
+  if (task.actor || last === -1 || task.index === last) return false;
+  return tasks.some((other) => other.index === last);
 }
 
 /** Why a search stopped that ran out of room for states. */

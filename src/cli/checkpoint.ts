@@ -1,0 +1,127 @@
+/**
+ * Checkpoints: what an exploration has done so far, on disk.
+ *
+ * Invariant: the file under its name is always whole. A new one is written beside it, flushed, and
+ * takes its name in one step; a full disk or a kill leaves the old one. Every file carries a hash of
+ * itself and of the program that it belongs to, so that neither damage nor changed code goes unseen.
+ */
+
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Frontier } from '../explore/index.js';
+import { UsageError } from './exit.js';
+import type { Job } from './job.js';
+import type { Found } from './messages.js';
+
+const MAGIC = 'dentrylab checkpoint 1\n';
+const HASH_BYTES = 32;
+
+export type Saved =
+  | {
+      readonly engine: 'states';
+      readonly found: Found;
+      readonly frontiers: readonly Frontier[];
+      readonly seconds: number;
+    }
+  | {
+      readonly engine: 'dpor';
+      readonly found: Found;
+      readonly done: readonly number[];
+      readonly units: number;
+      readonly seconds: number;
+    };
+
+interface Head {
+  readonly job: Job;
+  readonly fingerprint: string;
+  readonly saved: Saved;
+}
+
+/** What must be the same for results to fit together: dlab's own code and the patch. */
+export function fingerprintOf(job: Job): string {
+  const hash = createHash('sha256');
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' });
+  for (const file of files.filter((name) => name.endsWith('.js')).sort()) {
+    hash.update(file.replaceAll('\\', '/')).update(readFileSync(join(root, file)));
+  }
+  if (job.patch !== null) hash.update(readFileSync(job.patch));
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** What has to be equal of two jobs that are parts of one. */
+export function sameWork(a: Job, b: Job): boolean {
+  const workOf = ({ seconds, executions, jobs, shard, ...rest }: Job): string =>
+    JSON.stringify(rest);
+  return workOf(a) === workOf(b);
+}
+
+/**
+ * Write a checkpoint.
+ * @param states the states visited, for the engine that remembers them
+ * @throws UsageError if it cannot be written; the last one is still there
+ */
+export function saveCheckpoint(
+  path: string,
+  job: Job,
+  fingerprint: string,
+  saved: Saved,
+  states: Int32Array | null,
+): void {
+  const head: Head = { job, fingerprint, saved };
+  const text = Buffer.from(`${MAGIC}${JSON.stringify(head)}\n`);
+  const body = states === null ? Buffer.alloc(0) : Buffer.from(states.buffer, 0, states.byteLength);
+  const hash = createHash('sha256').update(text).update(body).digest();
+  const draft = `${path}.tmp`;
+  try {
+    const file = openSync(draft, 'w');
+    try {
+      for (const part of [text, body, hash]) {
+        for (let at = 0; at < part.length;) at += writeSync(file, part, at);
+      }
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw new UsageError(
+      `cannot write the checkpoint ${path}: ${(error as Error).message}; ` +
+        'what was saved there before is untouched',
+    );
+  }
+}
+
+/** Read a checkpoint back. @throws UsageError naming what is wrong with it */
+export function loadCheckpoint(path: string): Head & { states: Int32Array } {
+  let file: Buffer;
+  try {
+    file = readFileSync(path);
+  } catch (error) {
+    throw new UsageError(`cannot read the checkpoint ${path}: ${(error as Error).message}`);
+  }
+  if (!file.subarray(0, MAGIC.length).equals(Buffer.from(MAGIC))) {
+    throw new UsageError(`${path} is not a checkpoint of this version of dlab`);
+  }
+  const content = file.subarray(0, file.length - HASH_BYTES);
+  const hash = createHash('sha256').update(content).digest();
+  if (!hash.equals(file.subarray(file.length - HASH_BYTES))) {
+    throw new UsageError(`the checkpoint ${path} is damaged: start again without --resume`);
+  }
+  const end = content.indexOf(0x0a, MAGIC.length);
+  const head = JSON.parse(content.toString('utf8', MAGIC.length, end)) as Head;
+  const body = Uint8Array.from(content.subarray(end + 1));
+  return { ...head, states: new Int32Array(body.buffer) };
+}

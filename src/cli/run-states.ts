@@ -1,0 +1,127 @@
+/**
+ * Searching states in several threads, with pauses for checkpoints.
+ *
+ * All threads fill one table; whoever runs dry is given paths by the others. Invariant: at a pause,
+ * what is in the table plus what is open in the frontiers is everything that was reached.
+ */
+
+import { COMMANDS, SharedStateTable, TABLE_FULL, type Frontier } from '../explore/index.js';
+import { saveCheckpoint, type Saved } from './checkpoint.js';
+import type { Job } from './job.js';
+import { joined, type Answer, type Found } from './messages.js';
+import type { Pool } from './pool.js';
+
+/** Slots for states, as a power of two: about 27 million states in 400 MB, touched as needed. */
+const TABLE_LOG2 = 25;
+/** Small programs are done before a second thread is up. */
+const ALONE_MS = 250;
+
+export interface Saving {
+  readonly path: string;
+  readonly everyMs: number;
+  readonly fingerprint: string;
+}
+
+export interface StatesOutcome {
+  readonly found: Found;
+  /** Null if everything was searched. */
+  readonly reason: string | null;
+}
+
+const EMPTY: Found = {
+  executions: 0,
+  blocked: 0,
+  states: 0,
+  steps: 0,
+  depth: 0,
+  bugs: [],
+  taken: [],
+};
+
+/** Search to the end, to the first bug, or until the pool is stopped. */
+export async function runStates(
+  pool: Pool,
+  job: Job,
+  saving: Saving | null,
+  resumed: { saved: Extract<Saved, { engine: 'states' }>; states: Int32Array } | null,
+  seconds: () => number,
+): Promise<StatesOutcome> {
+  const memory = SharedStateTable.allocate(TABLE_LOG2);
+  const table = new SharedStateTable(memory);
+  if (resumed !== null) table.restore(resumed.states);
+  const before: Found = resumed?.saved.found ?? EMPTY;
+  let frontiers: readonly Frontier[] = resumed?.saved.frontiers ?? [];
+  const started = new Set<number>();
+  let answers: Extract<Answer, { type: 'states' }>[];
+  for (let round = 0; ; round += 1) {
+    pool.boxes.command(pool.reason === null ? COMMANDS.work : COMMANDS.stop);
+    const timer =
+      saving === null ? null : setTimeout(() => pool.boxes.command(COMMANDS.pause), saving.everyMs);
+    answers = await searchOnce(round);
+    if (timer !== null) clearTimeout(timer);
+    const found = joined([before, ...answers.map((answer) => answer.found)]);
+    const reason = reasonOf(answers);
+    frontiers = answers.flatMap((answer) => answer.frontiers);
+    const over = frontiers.length === 0 && reason === null;
+    if (saving !== null && !over && (reason === null || reason === pool.reason)) {
+      saveCheckpoint(
+        saving.path,
+        job,
+        saving.fingerprint,
+        { engine: 'states', found, frontiers, seconds: seconds() },
+        table.dump(),
+      );
+    }
+    if (over || reason !== null) return { found, reason };
+  }
+
+  /** Let every thread search until all have stopped. */
+  async function searchOnce(round: number): Promise<Extract<Answer, { type: 'states' }>[]> {
+    const asked: Promise<Extract<Answer, { type: 'states' }>>[] = [];
+    const ask = (i: number): void => {
+      const isNew = !started.has(i);
+      started.add(i);
+      asked[i] = pool.member(i).ask(
+        isNew
+          ? {
+              type: 'states',
+              table: memory,
+              start: i === 0 && resumed === null,
+              frontiers: round === 0 ? frontiers.filter((_, f) => f % pool.size === i) : [],
+            }
+          : { type: 'continue' },
+        'states',
+      );
+      void asked[i].then((answer) => {
+        if (answer.reason === 'a bug was found') pool.stop('a bug was found');
+        if (answer.reason === TABLE_FULL) pool.stop(TABLE_FULL);
+      });
+    };
+    ask(0);
+    if (started.size === 1 && resumed === null && round === 0) {
+      await Promise.race([
+        asked[0],
+        new Promise((resolve) => setTimeout(resolve, ALONE_MS).unref()),
+      ]);
+      if (pool.boxes.commanded === COMMANDS.work && !(await isSettled(asked[0]))) startOthers();
+    } else {
+      startOthers();
+    }
+    return Promise.all(asked);
+
+    function startOthers(): void {
+      for (let i = 1; i < pool.size; i += 1) ask(i);
+    }
+  }
+
+  function reasonOf(all: readonly { reason: string | null }[]): string | null {
+    if (pool.reason !== null) return pool.reason;
+    const own = all.find(({ reason }) => reason !== null && reason !== 'interrupted');
+    return own?.reason ?? null;
+  }
+}
+
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending');
+  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
+}

@@ -1,0 +1,105 @@
+/**
+ * Exploring traces unit by unit: over threads, over machines, over reboots.
+ *
+ * Units need no coordination, so their results may come in any order and from anywhere. Invariant:
+ * only finished units count, each once; a run is complete when all of them have.
+ */
+
+import { Prng, splitUnits, type Program, type Schedule } from '../explore/index.js';
+import { saveCheckpoint, type Saved } from './checkpoint.js';
+import type { Job } from './job.js';
+import { joined, type Found } from './messages.js';
+import type { Pool } from './pool.js';
+import type { Saving } from './run-states.js';
+
+const UNITS_TARGET = 256;
+
+export interface UnitsOutcome {
+  readonly found: Found;
+  readonly reason: string | null;
+  /** Units that were to be explored, and finished ones among them. */
+  readonly units: number;
+  readonly done: readonly number[];
+}
+
+/** The units of a program in the order in which they are explored: shuffled, so that any number of
+ * them is a fair sample; the same everywhere. */
+export function unitsOf(program: Program): Schedule[] {
+  const units = splitUnits(program, UNITS_TARGET);
+  const prng = new Prng(1);
+  for (let i = units.length - 1; i > 0; i -= 1) {
+    const j = prng.below(i + 1);
+    [units[i], units[j]] = [units[j], units[i]];
+  }
+  return units;
+}
+
+/** Total of a quantity of which a fair sample of units is known, and its standard error. */
+export function extrapolate(
+  perUnit: readonly number[],
+  units: number,
+): { total: number; error: number } {
+  const n = perUnit.length;
+  const mean = perUnit.reduce((a, b) => a + b, 0) / n;
+  const variance = perUnit.reduce((a, b) => a + (b - mean) ** 2, 0) / Math.max(1, n - 1);
+  return { total: mean * units, error: units * Math.sqrt((variance / n) * (1 - n / units)) };
+}
+
+/** Explore the units of a job, or of its shard. */
+export async function runUnits(
+  pool: Pool,
+  job: Job,
+  program: Program,
+  saving: Saving | null,
+  resumed: Extract<Saved, { engine: 'dpor' }> | null,
+  seconds: () => number,
+  onUnit: (perUnit: readonly number[], units: number) => void,
+): Promise<UnitsOutcome> {
+  const units = unitsOf(program);
+  const mine = units.map((_, i) => i).filter((i) => isMine(i, job.shard));
+  const done = new Set<number>(resumed?.done ?? []);
+  const queue = mine.filter((i) => !done.has(i));
+  const parts: Found[] = resumed === null ? [] : [resumed.found];
+  const perUnit: number[] = [];
+  let unfinished: Found[] = [];
+  let reason: string | null = null;
+  let lastSaved = performance.now();
+  const save = (): void => {
+    if (saving === null) return;
+    lastSaved = performance.now();
+    const saved: Saved = {
+      engine: 'dpor',
+      found: joined(parts),
+      done: [...done],
+      units: units.length,
+      seconds: seconds(),
+    };
+    saveCheckpoint(saving.path, job, saving.fingerprint, saved, null);
+  };
+  const work = async (i: number): Promise<void> => {
+    for (;;) {
+      const next = pool.reason === null ? queue.shift() : undefined;
+      if (next === undefined) return;
+      const answer = await pool.member(i).ask({ type: 'unit', unit: units[next] }, 'unit');
+      if (answer.reason !== null) {
+        reason ??= answer.reason === 'interrupted' ? pool.reason : answer.reason;
+        unfinished = [...unfinished, answer.found];
+        if (answer.reason !== 'interrupted') pool.stop(answer.reason);
+        return;
+      }
+      done.add(next);
+      parts.push(answer.found);
+      perUnit.push(answer.found.executions);
+      onUnit(perUnit, mine.length);
+      if (saving !== null && performance.now() - lastSaved >= saving.everyMs) save();
+    }
+  };
+  await Promise.all(Array.from({ length: pool.size }, (_, i) => work(i)));
+  if (pool.reason !== null) reason ??= pool.reason;
+  if (reason !== 'a bug was found') save();
+  return { found: joined([...parts, ...unfinished]), reason, units: mine.length, done: [...done] };
+}
+
+function isMine(unit: number, shard: Job['shard']): boolean {
+  return shard === null || unit % shard.of === shard.part - 1;
+}
