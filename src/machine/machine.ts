@@ -11,7 +11,7 @@ import { Grower, MisuseError } from './grow.js';
 import { ACCESS, Accesses } from './accesses.js';
 import { number, pair, text, type Lanes } from './lanes.js';
 import { LockOrder } from './lock-order.js';
-import { Cell, LIFE, REFCOUNT_PIN, type Slab, Struct } from './memory.js';
+import { type Cell, LIFE, REFCOUNT_PIN, type Slab, Struct } from './memory.js';
 import type { Body, Node } from './node.js';
 import {
   KIND,

@@ -60,23 +60,23 @@ export class Sections {
 
   enter(task: TaskRec, { index }: Section): void {
     const count = task.entered[index];
-    this.#accesses.add(count as Cell, ACCESS.write);
+    this.#accesses.add(count, ACCESS.write);
     this.#accesses.add(this.#snapshots[index], ACCESS.sees);
-    if (this.#commuting) this.#store.set(count as Cell, count.value + 1);
+    if (this.#commuting) this.#store.set(count, count.value + 1);
   }
 
   leave(task: TaskRec, { index }: Section): void {
     const count = task.left[index];
-    this.#accesses.add(count as Cell, ACCESS.write);
+    this.#accesses.add(count, ACCESS.write);
     if (this.#commuting) {
-      this.#store.set(count as Cell, count.value + 1);
+      this.#store.set(count, count.value + 1);
       return;
     }
     // Only a leaving that somebody waits for needs to be remembered.
     const observed = task.entered[index];
     if (observed.value === 0) return;
-    this.#store.set(observed as Cell, 0);
-    this.#store.set(count as Cell, count.value + 1);
+    this.#store.set(observed, 0);
+    this.#store.set(count, count.value + 1);
   }
 
   /** Note everybody but `task` who is inside. */
@@ -93,11 +93,11 @@ export class Sections {
     for (const other of tasks) {
       if (other === task) continue;
       const entered = other.entered[index];
-      this.#accesses.add(entered as Cell, ACCESS.sees);
+      this.#accesses.add(entered, ACCESS.sees);
       if (this.#commuting) {
         if (entered.value > 0) pairs.push(this.#pair(other, entered.value));
       } else if (isInside(other, section, grower)) {
-        this.#store.set(entered as Cell, 1);
+        this.#store.set(entered, 1);
         pairs.push(this.#pair(other, other.left[index].value + 1));
       }
     }
@@ -131,7 +131,7 @@ export class Sections {
     const pairs = token.items;
     for (let i = 0; i < pairs.length; i += 1) {
       const [task, count] = pairs[i].items as [TaskRec, number];
-      this.#accesses.add(task.left[index] as Cell, ACCESS.reached, count);
+      this.#accesses.add(task.left[index], ACCESS.reached, count);
     }
     if (this.#commuting || pairs.length === 0) return;
     const cell = this.#outstanding[index];
@@ -141,7 +141,7 @@ export class Sections {
     if (left.length > 0) return;
     // Nobody waits: how often anybody has left is forgotten.
     for (const task of tasks) {
-      if (task.left[index].value !== 0) this.#store.set(task.left[index] as Cell, 0);
+      if (task.left[index].value !== 0) this.#store.set(task.left[index], 0);
     }
   }
 

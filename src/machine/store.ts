@@ -45,8 +45,8 @@ export class Store {
     object.l0 = l0;
     object.l1 = l1;
     object.l2 = l2;
-    this.own(object.life as Cell, -1);
-    this.own(object.owner as Cell, -2);
+    this.own(object.life, -1);
+    this.own(object.owner, -2);
     for (const [i, cell] of object.cells.entries()) this.own(cell, i);
   }
 

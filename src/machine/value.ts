@@ -173,6 +173,6 @@ export class ValueTable {
       this.unnamed ??= Object.prototype.toString.call(value);
       return text(`unnamed ${this.#names.size}`);
     }
-    return text(`${typeof value} ${String(value)}`);
+    return text(`${typeof value} ${(value as bigint | number | string | symbol).toString()}`);
   }
 }
