@@ -17,7 +17,8 @@ const PEERS = {
 const LONG = process.argv.includes('--long');
 
 function kernel(name, lockref) {
-  const program = programOf(findScenario(name), { variant: findVariant('v6.11'), lockref });
+  const scenario = findScenario(name);
+  const program = programOf(scenario, { variant: findVariant(scenario, 'v6.11'), lockref });
   return { ...program, name: `${name} ${lockref}` };
 }
 

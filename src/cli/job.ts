@@ -36,8 +36,9 @@ export async function programOfJob(job: Job): Promise<ReturnType<typeof programO
   const functions: Readonly<Record<string, KernelFunction>> =
     // The compiler is large: it is loaded only if there is something to compile.
     job.patch === null ? {} : await (await import('./patch.js')).loadPatch(job.patch);
-  return programOf(findScenario(job.scenario), {
-    variant: findVariant(job.variant),
+  const scenario = findScenario(job.scenario);
+  return programOf(scenario, {
+    variant: findVariant(scenario, job.variant),
     lockref: job.lockref,
     fs: job.fs,
     reuse: job.reuse,

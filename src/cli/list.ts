@@ -1,14 +1,8 @@
 /** `dlab list`: what there is to check, and on what. */
 
+import type { Branch } from '../machine/index.js';
 import { kernel_function_names } from '../vfs/index.js';
-import {
-  programOf,
-  SCENARIOS,
-  STASH_INVARIANTS,
-  VARIANTS,
-  findVariant,
-  NEWEST_VARIANT,
-} from '../scenario/index.js';
+import { findVariant, programOf, SCENARIOS, variantsOf } from '../scenario/index.js';
 import { oneOf } from './options.js';
 
 export const LISTS = [
@@ -25,18 +19,27 @@ interface Row {
   readonly summary: string;
 }
 
+/** Every branch that some scenario reports on, each once. */
+function branches(): Branch[] {
+  const all = SCENARIOS.flatMap(
+    (scenario) => programOf(scenario, { variant: findVariant(scenario) }).branches,
+  );
+  return [...new Set(all)];
+}
+
 function rowsOf(what: string): Row[] {
   switch (what) {
     case 'variants':
-      return VARIANTS.map(({ name, summary }) => ({ name, summary }));
+      return variantsOf(SCENARIOS).map(({ name, summary }) => ({ name, summary }));
     case 'branches':
-      return programOf(SCENARIOS[0], { variant: findVariant(NEWEST_VARIANT) }).branches.map(
-        ({ fn, what: text }) => ({ name: fn, summary: text }),
-      );
+      return branches().map(({ fn, what: text }) => ({ name: fn, summary: text }));
     case 'functions':
       return kernel_function_names().map((name) => ({ name, summary: '' }));
     case 'invariants':
-      return STASH_INVARIANTS.map((name) => ({ name, summary: '' }));
+      return [...new Set(SCENARIOS.flatMap(({ invariants }) => invariants))].map((name) => ({
+        name,
+        summary: '',
+      }));
     default:
       return SCENARIOS.map(({ name, title }) => ({ name, summary: title }));
   }

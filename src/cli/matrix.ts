@@ -1,6 +1,6 @@
 /** `dlab matrix`: every variant against every scenario, under both lockref models. */
 
-import { SCENARIOS, VARIANTS } from '../scenario/index.js';
+import { SCENARIOS, variantsOf } from '../scenario/index.js';
 import type { ExploreResult } from '../explore/index.js';
 import type { LockrefModel } from '../lockref/index.js';
 import { EXIT, UsageError } from './exit.js';
@@ -17,10 +17,7 @@ export async function matrix(suite: string, flags: CheckFlags): Promise<number> 
   const scenarios = SCENARIOS.filter(({ name }) => name.startsWith(`${suite}/`));
   if (scenarios.length === 0)
     throw new UsageError(`there is no matrix '${suite}'; try: dlab matrix stash`);
-  const variants =
-    flags.variant === undefined
-      ? VARIANTS
-      : VARIANTS.filter(({ name }) => name.includes(flags.variant!));
+  const variants = variantsOf(scenarios).filter(({ name }) => name.includes(flags.variant ?? ''));
   if (variants.length === 0)
     throw new UsageError(`no variant's name contains '${flags.variant}'; see: dlab list variants`);
   const models: LockrefModel[] =

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import type { LockrefModel } from '../lockref/index.js';
-import { findScenario, findVariant, NEWEST_VARIANT, SCENARIOS } from '../scenario/index.js';
+import { findScenario, findVariant, SCENARIOS } from '../scenario/index.js';
 import { UsageError } from './exit.js';
 import type { Job } from './job.js';
 import type { Look } from './report.js';
@@ -103,10 +103,9 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
         ? SCENARIOS.filter((s) => s.name.startsWith(name))
         : [findScenario(name)],
   );
-  const variant = findVariant(flags.variant ?? NEWEST_VARIANT).name;
-  return scenarios.map(({ name }) => ({
-    scenario: name,
-    variant,
+  return scenarios.map((scenario) => ({
+    scenario: scenario.name,
+    variant: findVariant(scenario, flags.variant).name,
     lockref: lockrefOf(flags.lockref),
     fs: oneOf('--fs', flags.fs, ['nsfs', 'pidfs']),
     reuse: oneOf('--reuse', flags.reuse, ['never', 'lifo', 'explore']),

@@ -2,7 +2,7 @@
 
 import pc from 'picocolors';
 import type { Bug, ExploreResult, Verdict } from '../explore/index.js';
-import { encodeToken, findScenario, record, STASH_INVARIANTS } from '../scenario/index.js';
+import { encodeToken, findScenario, record } from '../scenario/index.js';
 import { ladder, PLAIN, type Palette } from '../trace/index.js';
 import { programOfJob, type Job } from './job.js';
 import { estimateOf, group } from './progress.js';
@@ -69,7 +69,7 @@ export async function reportOf(
   const lines: string[] = [];
   const what = `${job.scenario} @ ${job.variant}${job.patch === null ? '' : ` with ${job.patch}`}`;
   lines.push(`  ${verdictWord(result.verdict, look)}  ${what}`);
-  const title = findScenario(job.scenario).title;
+  const { title, invariants } = findScenario(job.scenario);
   lines.push(`    ${title}`);
   if (result.verdict === 'VIOLATED') {
     const [first, ...others] = result.bugs as [Bug, ...Bug[]];
@@ -105,7 +105,7 @@ export async function reportOf(
     if (estimate !== null) lines.push(`    in all there are ${estimateOf(estimate)}`);
     if (result.guarantee !== null) lines.push(...wrapList('    ', [result.guarantee], look.width));
   } else {
-    lines.push(...wrapList('    checked: ', STASH_INVARIANTS, look.width));
+    if (invariants.length > 0) lines.push(...wrapList('    checked: ', invariants, look.width));
   }
   if (result.neverTaken.length > 0) {
     lines.push('    branches that no interleaving took:');

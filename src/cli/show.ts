@@ -1,7 +1,7 @@
 /** `dlab show`: replay one interleaving from its token. */
 
 import { replay } from '../explore/index.js';
-import { decodeToken, record, SCENARIOS, VARIANTS } from '../scenario/index.js';
+import { decodeToken, record, SCENARIOS, variantsOf } from '../scenario/index.js';
 import { createKernelLog, ladder, logTrace } from '../trace/index.js';
 import { EXIT, UsageError } from './exit.js';
 import { programOfJob, type Job } from './job.js';
@@ -18,7 +18,7 @@ export async function show(token: string, flags: ShowFlags): Promise<number> {
   const content = decodeToken(
     token,
     SCENARIOS.map(({ name }) => name),
-    VARIANTS.map(({ name }) => name),
+    variantsOf(SCENARIOS).map(({ name }) => name),
   );
   if (content.patched && flags.with === undefined) {
     throw new UsageError('the token was made with a patch file: give it again, --with FILE.ts');

@@ -5,10 +5,16 @@ import { nearest } from '../vfs/index.js';
 import { STASH_SCENARIOS } from './catalogue/stash.js';
 import type { Scenario } from './scenario.js';
 import type { Variant } from './variant.js';
-import { NEWEST_VARIANT, VARIANTS } from './variants/index.js';
 
-export { STASH_INVARIANTS } from './invariants.js';
-export { programOf, type Call, type Scenario, type ScenarioOptions } from './scenario.js';
+export {
+  kernelFor,
+  machineFor,
+  programOf,
+  type History,
+  type Scenario,
+  type ScenarioOptions,
+} from './scenario.js';
+export { stashScenario, type Call } from './stash.js';
 export { record, type Recording } from './record.js';
 export {
   decodeSchedule,
@@ -18,7 +24,6 @@ export {
   type TokenContent,
 } from './token.js';
 export type { Variant } from './variant.js';
-export { NEWEST_VARIANT, VARIANTS };
 
 /** Every shipped scenario. */
 export const SCENARIOS: readonly Scenario[] = STASH_SCENARIOS;
@@ -28,10 +33,23 @@ export function findScenario(name: string): Scenario {
   return find('scenario', SCENARIOS, name);
 }
 
-/** The variant of this name; a mutation also without its `mutation/`. @throws MisuseError */
-export function findVariant(name: string): Variant {
-  const short = VARIANTS.find((variant) => variant.name === `mutation/${name}`);
-  return short ?? find('variant', VARIANTS, name);
+/**
+ * A scenario's variant of this name, a mutation also without its `mutation/`; the newest if there is
+ * no name. @throws MisuseError that names the nearest
+ */
+export function findVariant(scenario: Scenario, name: string = scenario.newest): Variant {
+  const { variants } = scenario;
+  const short = variants.find((variant) => variant.name === `mutation/${name}`);
+  return short ?? find(`variant of ${scenario.name}`, variants, name);
+}
+
+/** Every variant of any of the scenarios, each name once. */
+export function variantsOf(scenarios: readonly Scenario[]): Variant[] {
+  const byName = new Map<string, Variant>();
+  for (const variant of scenarios.flatMap(({ variants }) => variants)) {
+    if (!byName.has(variant.name)) byName.set(variant.name, variant);
+  }
+  return [...byName.values()];
 }
 
 function find<T extends { readonly name: string }>(

@@ -6,48 +6,57 @@
  * always make the same program.
  */
 
+import type { Built, Program } from '../explore/index.js';
+import type { LockrefModel } from '../lockref/index.js';
 import {
-  E,
-  IS_ERR,
   Machine,
-  PTR_ERR,
-  REFCOUNT_PIN,
-  WARN,
   type Branch,
   type KernelFunction,
   type MachineOptions,
   type ReusePolicy,
-  type Task,
+  type Struct,
 } from '../machine/index.js';
-import { DCACHE_BRANCHES, type Dentry } from '../dcache/index.js';
-import { lockref_branches, type LockrefModel } from '../lockref/index.js';
-import {
-  create_kernel,
-  Handles,
-  LIBFS_BRANCHES,
-  type StashedObject,
-  type SuperBlock,
-  type VfsKernel,
-} from '../vfs/index.js';
-import type { Built, Program } from '../explore/index.js';
-import { atQuiescence, stashInvariants, watch } from './invariants.js';
+import { create_kernel, type VfsKernel } from '../vfs/index.js';
 import type { Variant } from './variant.js';
 
-/** What one task of a stash scenario does, in order. `reap` drops the creator's own reference. */
-export type Call = 'open' | 'close' | 'reap';
+/** What really happened: where a scenario comes from, and what it shows. */
+export interface History {
+  /** Its number in the race catalogue: `B01`. */
+  readonly id: string;
+  /** When it was found or fixed. */
+  readonly year: number;
+  /** CVE numbers and commits of the kernel, as one would search for them. */
+  readonly identifiers: readonly string[];
+  /** The title of the bug in the variant `buggy`. */
+  readonly expect: string;
+  /** The smallest interleaving that shows it. */
+  readonly witness: { readonly steps: number; readonly switches: number };
+  /** Branches that some interleaving has to take, or the scenario is not about what it says. */
+  readonly about: readonly Branch[];
+}
 
 export interface Scenario {
   /** As given to `dlab check`: `stash/close-vs-open`. */
   readonly name: string;
   /** What happens, in one line. */
   readonly title: string;
-  readonly tasks: readonly { readonly name: string; readonly calls: readonly Call[] }[];
+  /** The kernels that it can run on, in the order in which they are listed; the names are unique. */
+  readonly variants: readonly Variant[];
+  /** The name of the variant that is checked when none is named. */
+  readonly newest: string;
+  /** What is checked besides the machine's own sanitizers, for reports. */
+  readonly invariants: readonly string[];
+  readonly history?: History;
+  /** Branches whose coverage is reported. */
+  readonly branches: (options: ScenarioOptions) => readonly Branch[];
+  /** A machine with the scenario's tasks, ready for the first step. */
+  readonly build: (options: ScenarioOptions, machineOptions: MachineOptions) => Built;
 }
 
 export interface ScenarioOptions {
   readonly variant: Variant;
   readonly lockref?: LockrefModel;
-  /** Which filesystem's object it is (default nsfs). */
+  /** Which filesystem's object it is, in scenarios of the stash (default nsfs). */
   readonly fs?: 'nsfs' | 'pidfs';
   readonly reuse?: ReusePolicy;
   /** Let one allocation fail, whichever. */
@@ -58,74 +67,38 @@ export interface ScenarioOptions {
 
 /** The program of a scenario under the given options. */
 export function programOf(scenario: Scenario, options: ScenarioOptions): Program {
-  const { variant } = options;
-  const lockref = options.lockref ?? 'faithful';
-  const branches: Branch[] = [
-    ...LIBFS_BRANCHES,
-    ...(variant.branches ?? []),
-    ...lockref_branches(lockref),
-    ...DCACHE_BRANCHES,
-  ];
   return {
-    name: `${scenario.name}@${variant.name}`,
-    branches,
-    build: (machineOptions) => build(scenario, options, machineOptions),
+    name: `${scenario.name}@${options.variant.name}`,
+    branches: scenario.branches(options),
+    build: (machineOptions) => scenario.build(options, machineOptions),
   };
 }
 
-function build(
-  scenario: Scenario,
-  options: ScenarioOptions,
-  machineOptions: MachineOptions,
-): Built {
-  const { variant } = options;
-  const machine = new Machine({
+/** A fresh machine under the options of a scenario. */
+export function machineFor(options: ScenarioOptions, machineOptions: MachineOptions): Machine {
+  return new Machine({
     ...machineOptions,
     ...(options.failAlloc === true ? { failAlloc: 'explore' as const } : {}),
   });
-  const k = create_kernel(machine, {
+}
+
+/**
+ * The kernel of a scenario: its variant's functions, and on top of them those of `options`.
+ * @param onCreate called for every object that a slab makes, as to mark cells as watched
+ */
+export function kernelFor(
+  machine: Machine,
+  options: ScenarioOptions,
+  onCreate?: (object: Struct) => void,
+): VfsKernel {
+  const { variant } = options;
+  return create_kernel(machine, {
     lockref: options.lockref ?? 'faithful',
     version: variant.version,
     reuse: options.reuse ?? 'never',
     functions: { ...variant.functions, ...options.functions },
     ...(variant.d_op === undefined ? {} : { d_op: variant.d_op }),
     ...(variant.d_flags === undefined ? {} : { d_flags: variant.d_flags }),
-    onCreate: watch,
+    ...(onCreate === undefined ? {} : { onCreate }),
   });
-  const handles = machine.global(new Handles(), 'handles');
-  const pidfs = options.fs === 'pidfs';
-  const sb = pidfs ? k.pidfs : k.nsfs;
-  const data = machine.boot(function* () {
-    return (yield* pidfs ? k.alloc_pid(handles) : k.alloc_ns(handles))!;
-  });
-  const reaped = scenario.tasks.some(({ calls }) => calls.includes('reap'));
-  // Without a reap the creator keeps its reference for the whole run.
-  if (!reaped) data.count.value += REFCOUNT_PIN;
-  machine.invariants.push(...stashInvariants(data));
-  for (const { name, calls } of scenario.tasks) {
-    machine.addTask({ name }, () => process(k, sb, data, calls));
-  }
-  return { machine, atEnd: () => atQuiescence(machine, data, reaped) };
-}
-
-/** One process: opens and closes descriptors of the one object. */
-function* process(
-  k: VfsKernel,
-  sb: SuperBlock,
-  data: StashedObject,
-  calls: readonly Call[],
-): Task<void> {
-  const held: Dentry[] = [];
-  for (const call of calls) {
-    if (call === 'open') {
-      const dentry = yield* k.open_stashed(sb, data);
-      if (!IS_ERR(dentry)) held.push(dentry);
-      else if (PTR_ERR(dentry) === -E.EAGAIN) yield* WARN('invariant: no -EAGAIN to the caller');
-    } else if (call === 'close') {
-      const dentry = held.shift();
-      if (dentry !== undefined) yield* k.close_stashed(data, dentry);
-    } else {
-      yield* sb.s_fs_info.put_data(k as never, data);
-    }
-  }
 }

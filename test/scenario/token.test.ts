@@ -8,12 +8,12 @@ import {
   encodeSchedule,
   encodeToken,
   SCENARIOS,
-  VARIANTS,
+  variantsOf,
   type TokenContent,
 } from '../../src/scenario/index.js';
 
 const scenarios = SCENARIOS.map(({ name }) => name);
-const variants = VARIANTS.map(({ name }) => name);
+const variants = variantsOf(SCENARIOS).map(({ name }) => name);
 
 const decision = fc.record({
   task: fc.oneof(

@@ -6,7 +6,18 @@
 import { describe, expect, test } from 'vitest';
 import { explore, replay, type ExploreResult } from '../../src/explore/index.js';
 import type { LockrefModel } from '../../src/lockref/index.js';
-import { findScenario, findVariant, programOf } from '../../src/scenario/index.js';
+import {
+  findScenario,
+  findVariant,
+  programOf,
+  type ScenarioOptions,
+} from '../../src/scenario/index.js';
+import type { Program } from '../../src/explore/index.js';
+
+function stash(name: string, variant: string, options: Partial<ScenarioOptions> = {}): Program {
+  const scenario = findScenario(`stash/${name}`);
+  return programOf(scenario, { variant: findVariant(scenario, variant), ...options });
+}
 
 interface Run {
   readonly lockref?: LockrefModel;
@@ -16,10 +27,7 @@ interface Run {
 }
 
 function check(scenario: string, variant: string, options: Run = {}): ExploreResult {
-  const program = programOf(findScenario(`stash/${scenario}`), {
-    variant: findVariant(variant),
-    ...options,
-  });
+  const program = stash(scenario, variant, options);
   const result = explore(program, { minimise: false });
   for (const bug of result.bugs) {
     const titles = replay(program, bug.schedule).findings.map(({ title }) => title);
@@ -129,7 +137,7 @@ describe('what looks wrong and is not, when lockref waits for d_lock', () => {
 });
 
 test('the smallest counterexample of the by-value look-up has three switches, proved', () => {
-  const program = programOf(findScenario('stash/close-vs-open'), { variant: findVariant('v6.9') });
+  const program = stash('close-vs-open', 'v6.9');
   const [bug] = explore(program).bugs;
   expect(bug?.title).toMatch(UAF);
   expect({ switches: bug?.switches, minimal: bug?.minimal }).toEqual({
@@ -139,8 +147,8 @@ test('the smallest counterexample of the by-value look-up has three switches, pr
 });
 
 test('sampling finds the bug and never says HOLDS', () => {
-  const buggy = programOf(findScenario('stash/close-vs-open'), { variant: findVariant('v6.9') });
-  const fixed = programOf(findScenario('stash/close-vs-open'), { variant: findVariant('v6.11') });
+  const buggy = stash('close-vs-open', 'v6.9');
+  const fixed = stash('close-vs-open', 'v6.11');
   for (const engine of ['random', 'pct'] as const) {
     const budget = { executions: 3000 };
     const options = { engine, seed: 7, budget, minimise: false } as const;
@@ -151,7 +159,7 @@ test('sampling finds the bug and never says HOLDS', () => {
 });
 
 test('running out of budget is never a pass', () => {
-  const program = programOf(findScenario('stash/three-closers'), { variant: findVariant('v6.11') });
+  const program = stash('three-closers', 'v6.11');
   const { verdict, complete, reason } = explore(program, { budget: { executions: 50 } });
   expect({ verdict, complete, reason }).toEqual({
     verdict: 'INCOMPLETE',
@@ -161,8 +169,7 @@ test('running out of budget is never a pass', () => {
 });
 
 test('a reference that is never dropped is a memory leak at rest', () => {
-  const program = programOf(findScenario('stash/close-vs-open'), {
-    variant: findVariant('v6.11'),
+  const program = stash('close-vs-open', 'v6.11', {
     functions: {
       *dput() {
         // A forgotten dput: nothing happens.

@@ -5,15 +5,8 @@
  * fight over needs three; an object that goes away needs a reap.
  */
 
-import type { Call, Scenario } from '../scenario.js';
-
-function stash(name: string, title: string, tasks: readonly [string, ...Call[]][]): Scenario {
-  return {
-    name: `stash/${name}`,
-    title,
-    tasks: tasks.map(([task, ...calls]) => ({ name: task, calls })),
-  };
-}
+import type { Scenario } from '../scenario.js';
+import { stashScenario as stash } from '../stash.js';
 
 export const STASH_SCENARIOS: readonly Scenario[] = [
   stash('close-vs-open', 'one opens and closes the file of an object while another opens it', [
