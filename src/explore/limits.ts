@@ -18,6 +18,8 @@ export class Limits {
   states = 0;
   depth = 0;
   bugs = 0;
+  /** What a budget of executions counts: a search over states runs no executions one by one. */
+  unit: 'executions' | 'states' = 'executions';
   readonly stepsMax: number;
   readonly #budget: Budget;
   readonly #now: () => number;
@@ -61,8 +63,8 @@ export class Limits {
     if (steps !== undefined && this.steps >= steps) {
       this.stopped ??= `budget of ${steps} steps used up`;
     }
-    if (executions !== undefined && this.executions >= executions) {
-      this.stopped ??= `budget of ${executions} executions used up`;
+    if (executions !== undefined && this[this.unit] >= executions) {
+      this.stopped ??= `budget of ${executions} ${this.unit} used up`;
     }
     if (states !== undefined && this.states >= states) {
       this.stopped ??= `budget of ${states} states used up`;

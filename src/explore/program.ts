@@ -91,7 +91,12 @@ export interface Budget {
   readonly seconds?: number;
   /** Steps in all executions together. */
   readonly steps?: number;
+  /**
+   * Complete executions. A search over states (`states`, `bounded`, and `auto` as long as it is one)
+   * does not run executions one by one: there it is the number of distinct states.
+   */
   readonly executions?: number;
+  /** Distinct states; engines that remember none ignore it. */
   readonly states?: number;
 }
 

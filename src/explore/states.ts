@@ -76,6 +76,7 @@ export class StateSearch {
     this.#limits = limits;
     this.#book = book;
     this.#options = options;
+    limits.unit = 'states';
     built.machine.store.hashing = true;
   }
 

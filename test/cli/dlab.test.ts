@@ -54,9 +54,17 @@ describe('check', () => {
     const { code, out } = dlab('check', 'stash/close-vs-open', '--variant', 'v6.11');
     expect(code).toBe(0);
     expect(out).toContain('HOLDS');
-    expect(out).toMatch(/[\d,]+ interleavings up to equivalence/);
+    expect(out).toMatch(/[\d,]+ states, [\d,]+ steps between them/);
+    expect(out).toContain('engine states');
     expect(out).toContain('lockref faithful');
     expect(out).toContain('stash_dentry takes over a dead dentry');
+  });
+
+  test('--engine dpor counts executions up to equivalence', () => {
+    const { code, out } = dlab('check', 'stash/close-vs-open', '--engine', 'dpor');
+    expect(code).toBe(0);
+    expect(out).toMatch(/[\d,]+ interleavings up to equivalence/);
+    expect(out).toContain('engine dpor');
   });
 
   test('--json: one object per scenario', () => {

@@ -158,13 +158,17 @@ test('sampling finds the bug and never says HOLDS', () => {
   }
 });
 
-test('running out of budget is never a pass', () => {
+test.each([
+  ['auto', 'states'],
+  ['states', 'states'],
+  ['dpor', 'executions'],
+] as const)('running out of budget is never a pass (%s counts %s)', (engine, unit) => {
   const program = stash('three-closers', 'v6.11');
-  const { verdict, complete, reason } = explore(program, { budget: { executions: 50 } });
+  const { verdict, complete, reason } = explore(program, { engine, budget: { executions: 50 } });
   expect({ verdict, complete, reason }).toEqual({
     verdict: 'INCOMPLETE',
     complete: false,
-    reason: 'budget of 50 executions used up',
+    reason: `budget of 50 ${unit} used up`,
   });
 });
 
