@@ -126,7 +126,7 @@ describe('bad input: exit 2, one clear message on stderr', () => {
     [['check', 'stash/close-vs-opne'], /nearest are stash\/close-vs-open/],
     [
       ['check', 'stash/close-vs-open', '--variant', 'v6.8'],
-      /no variant 'v6.8'; the nearest are v6/,
+      /no variant of stash\/close-vs-open 'v6.8'; the nearest are v6/,
     ],
     [
       ['check', 'stash/close-vs-open', '--lockref', 'x'],
