@@ -18,12 +18,30 @@ export async function check(names: readonly string[], flags: CheckFlags): Promis
   }
   for (const job of jobs) {
     const outcome = await runInWorker(job, persistence);
-    const { result, interrupted } = outcome;
+    const { result, interrupted, resumeFrom } = outcome;
     verdicts.push(result.verdict);
     if (flags.out !== undefined) writeResult(flags.out, job, outcome);
     if (flags.json === true) console.log(JSON.stringify(jsonOf(job, result)));
     else console.log(`${await reportOf(job, result, look, outcome)}\n`);
+    if (resumeFrom !== null) {
+      console.error(`dlab: go on with: dlab ${resumeCommand(process.argv.slice(2), resumeFrom)}`);
+    }
     if (interrupted) return EXIT.interrupted;
   }
   return exitCodeOf(verdicts);
+}
+
+/** The words of a command, going on from a checkpoint instead. */
+function resumeCommand(words: readonly string[], path: string): string {
+  const kept: string[] = [];
+  for (let i = 0; i < words.length; i += 1) {
+    if (words[i] === '--checkpoint' || words[i] === '--resume') i += 1;
+    else if (!/^--(checkpoint|resume)=/.test(words[i])) kept.push(words[i]);
+  }
+  return [...kept, '--resume', path].map(quoted).join(' ');
+}
+
+/** A word as a POSIX shell reads it back. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -20,6 +20,8 @@ export interface Saving {
   readonly path: string;
   readonly everyMs: number;
   readonly fingerprint: string;
+  /** Save; a failure is told, and the exploration goes on: hours of work are worth more. */
+  readonly attempt: (save: () => void) => void;
 }
 
 export interface StatesOutcome {
@@ -64,13 +66,10 @@ export async function runStates(
     frontiers = answers.flatMap((answer) => answer.frontiers);
     const over = frontiers.length === 0 && reason === null;
     if (saving !== null && !over && (reason === null || reason === pool.reason)) {
-      saveCheckpoint(
-        saving.path,
-        job,
-        saving.fingerprint,
-        { engine: 'states', found, frontiers, seconds: seconds() },
-        table.dump(),
-      );
+      const saved: Saved = { engine: 'states', found, frontiers, seconds: seconds() };
+      saving.attempt(() => {
+        saveCheckpoint(saving.path, job, saving.fingerprint, saved, table.dump());
+      });
     }
     if (over || reason !== null) return { found, reason };
   }
@@ -97,19 +96,22 @@ export async function runStates(
         if (answer.reason === TABLE_FULL) pool.stop(TABLE_FULL);
       });
     };
-    ask(0);
-    if (started.size === 1 && resumed === null && round === 0) {
+    if (resumed === null && round === 0) {
+      pool.boxes.join();
+      ask(0);
       await Promise.race([
         asked[0],
         new Promise((resolve) => setTimeout(resolve, ALONE_MS).unref()),
       ]);
       if (pool.boxes.commanded === COMMANDS.work && !(await isSettled(asked[0]))) startOthers();
     } else {
-      startOthers();
+      for (let i = 0; i < pool.size; i += 1) pool.boxes.join();
+      for (let i = 0; i < pool.size; i += 1) ask(i);
     }
     return Promise.all(asked);
 
     function startOthers(): void {
+      for (let i = 1; i < pool.size; i += 1) pool.boxes.join();
       for (let i = 1; i < pool.size; i += 1) ask(i);
     }
   }

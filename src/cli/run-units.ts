@@ -5,7 +5,7 @@
  * only finished units count, each once; a run is complete when all of them have.
  */
 
-import { Prng, splitUnits, type Program, type Schedule } from '../explore/index.js';
+import { COMMANDS, Prng, splitUnits, type Program, type Schedule } from '../explore/index.js';
 import { saveCheckpoint, type Saved } from './checkpoint.js';
 import type { Job } from './job.js';
 import { joined, type Found } from './messages.js';
@@ -55,6 +55,8 @@ export async function runUnits(
   seconds: () => number,
   onUnit: (perUnit: readonly number[], units: number) => void,
 ): Promise<UnitsOutcome> {
+  // A search of states that gave up has told the threads to stop.
+  if (pool.reason === null) pool.boxes.command(COMMANDS.work);
   const units = unitsOf(program);
   const mine = units.map((_, i) => i).filter((i) => isMine(i, job.shard));
   const done = new Set<number>(resumed?.done ?? []);
@@ -74,7 +76,9 @@ export async function runUnits(
       units: units.length,
       seconds: seconds(),
     };
-    saveCheckpoint(saving.path, job, saving.fingerprint, saved, null);
+    saving.attempt(() => {
+      saveCheckpoint(saving.path, job, saving.fingerprint, saved, null);
+    });
   };
   const work = async (i: number): Promise<void> => {
     for (;;) {
@@ -96,6 +100,8 @@ export async function runUnits(
   };
   await Promise.all(Array.from({ length: pool.size }, (_, i) => work(i)));
   if (pool.reason !== null) reason ??= pool.reason;
+  // Whatever stopped the threads: what is not done is not covered.
+  if (mine.some((i) => !done.has(i))) reason ??= 'not every unit was explored';
   if (reason !== 'a bug was found') save();
   return { found: joined([...parts, ...unfinished]), reason, units: mine.length, done: [...done] };
 }

@@ -36,6 +36,8 @@ export const NO_PERSISTENCE: Persistence = { checkpoint: null, everyMs: 30_000, 
 export interface Outcome {
   readonly result: ExploreResult;
   readonly interrupted: boolean;
+  /** The checkpoint from which this check can go on; null if there is none. */
+  readonly resumeFrom: string | null;
   /** How many executions there are in all, if that was estimated. */
   readonly estimate: { readonly executions: number; readonly error: number } | null;
   /** For a shard: how many units it has, and how many were finished. */
@@ -64,15 +66,19 @@ export async function runInWorker(
 ): Promise<Outcome> {
   const program = await programOfJob(job);
   const run = new Run(job, program, persistence);
+  let asked = false;
   const onInterrupt = (): void => {
-    if (run.pool.reason === INTERRUPTED) process.exit(EXIT.interrupted);
+    if (asked) process.exit(EXIT.interrupted);
+    asked = true;
     run.pool.stop(INTERRUPTED);
   };
   process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onInterrupt);
   try {
     return await run.outcome();
   } finally {
     process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onInterrupt);
     await run.close();
   }
 }
@@ -85,6 +91,7 @@ class Run {
   readonly #progress: ProgressLine;
   readonly #start = performance.now();
   #secondsBefore = 0;
+  #saved = false;
   #estimate: Outcome['estimate'] = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -128,20 +135,26 @@ class Run {
     const interrupted = this.pool.reason === INTERRUPTED;
     this.#progress.clear();
     const result = await this.#result(partial);
-    return { result, interrupted, estimate: this.#estimate, units: partial.units };
+    const { checkpoint, resume } = this.#persistence;
+    const resumeFrom = this.#saved && !result.complete ? (checkpoint ?? resume) : null;
+    return { result, interrupted, estimate: this.#estimate, units: partial.units, resumeFrom };
   }
 
   async #explore(): Promise<Partial> {
     const { checkpoint, everyMs, resume } = this.#persistence;
     const target = checkpoint ?? resume;
     const fingerprint = target === null ? '' : fingerprintOf(this.#job);
-    const saving: Saving | null = target === null ? null : { path: target, everyMs, fingerprint };
+    const saving: Saving | null =
+      target === null
+        ? null
+        : { path: target, everyMs, fingerprint, attempt: (save) => this.#attempt(save) };
     const loaded = resume === null ? null : this.#load(resume, fingerprint);
     if (loaded !== null) this.#secondsBefore = loaded.saved.seconds;
     const { engine, shard } = this.#job;
     if (loaded?.saved.engine === 'dpor') return this.#units(saving, loaded.saved);
     if (loaded?.saved.engine === 'states') {
-      return this.#states(saving, { saved: loaded.saved, states: loaded.states });
+      const partial = await this.#states(saving, { saved: loaded.saved, states: loaded.states });
+      return engine === 'auto' ? this.#orUnits(partial, saving) : partial;
     }
     if (shard !== null) return this.#units(saving, null);
     switch (engine) {
@@ -153,18 +166,35 @@ class Run {
         return (await this.#whole(engine, null))!;
       case 'states':
         return this.#states(saving, null);
-      case 'auto': {
-        const partial = await this.#states(saving, null);
-        if (partial.reason !== TABLE_FULL) return partial;
-        this.pool.reason = null;
-        return this.#units(saving, null);
-      }
+      case 'auto':
+        return this.#orUnits(await this.#states(saving, null), saving);
+    }
+  }
+
+  /** Start again with the engine that remembers no states if there was no room for them. */
+  #orUnits(partial: Partial, saving: Saving | null): Promise<Partial> | Partial {
+    if (partial.reason !== TABLE_FULL || partial.found.bugs.some(({ kind }) => kind !== 'KCSAN')) {
+      return partial;
+    }
+    this.pool.reason = null;
+    return this.#units(saving, null);
+  }
+
+  #attempt(save: () => void): void {
+    try {
+      save();
+      this.#saved = true;
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.#progress.clear();
+      console.error(`dlab: ${error.message}; going on without`);
     }
   }
 
   #load(path: string, fingerprint: string): ReturnType<typeof loadCheckpoint> {
     const loaded = loadCheckpoint(path);
-    if (!sameWork(loaded.job, this.#job)) {
+    const shardOf = ({ shard }: Job): string => (shard === null ? '' : `${shard.part}/${shard.of}`);
+    if (!sameWork(loaded.job, this.#job) || shardOf(loaded.job) !== shardOf(this.#job)) {
       throw new UsageError(`${path} belongs to another check: ${describe(loaded.job)}`);
     }
     if (loaded.fingerprint !== fingerprint) {

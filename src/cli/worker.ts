@@ -97,6 +97,8 @@ class Explorer {
         this.#searchStates();
         break;
       case 'unit':
+        // States are not searched any more: their table and the tree of answers are large.
+        this.#search = null;
         this.#unit(message.unit);
         break;
       case 'smallest':
@@ -119,7 +121,6 @@ class Explorer {
 
   #searchStates(): void {
     const { search, limits, book, machine } = this.#search!;
-    boxes.join();
     for (;;) {
       search.run();
       if (limits.stopped !== null) break;

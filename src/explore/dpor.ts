@@ -222,7 +222,7 @@ export function exploreDpor(
     racesDone = depth;
     for (let t = 0; t < machine.tasks.length; t += 1) {
       const task = machine.tasks[t];
-      if (task.ended.value) continue;
+      if (task.ended.value || machine.enabled(task)) continue;
       const until = log.racesOfWaiting(task);
       const footprint = footprints.ofWait(task.node.value!);
       for (let i = log.racesAt[depth]; i < until; i += 1) {

@@ -69,7 +69,10 @@ export class Mailboxes implements Sharing {
     return false;
   }
 
-  /** Leave the threads that have not started, which count as idle. */
+  /**
+   * Count one thread as busy that is about to be started; the others count as idle. Whoever starts
+   * threads calls it for each of them first: a thread must not see all idle before they are up.
+   */
   join(): void {
     Atomics.sub(this.#words, IDLE, 1);
   }
