@@ -33,11 +33,19 @@ class Level {
   readonly sleepChoice: number[] = [];
   readonly sleepFootprint: Footprint[] = [];
   asleep = 0;
+  /**
+   * Whether that is explored in another unit. Races with it are found there, and what they ask for
+   * here is not heard of; so as long as such a step is asleep, every decision is tried.
+   */
+  readonly sleepForeign: boolean[] = [];
+  /** Every decision that is awake is planned: races ask for nothing more. */
+  expanded = false;
   /** What is planned; the first is being explored. */
   tree: Branching[] = [];
   fresh = true;
 
-  addAsleep(task: number, choice: number, footprint: Footprint): void {
+  addAsleep(task: number, choice: number, footprint: Footprint, foreign: boolean): void {
+    this.sleepForeign[this.asleep] = foreign;
     this.sleepTask[this.asleep] = task;
     this.sleepChoice[this.asleep] = choice;
     this.sleepFootprint[this.asleep] = footprint;
@@ -115,7 +123,9 @@ export function exploreDpor(
       });
       depth += 1;
       const level = open([]);
-      for (const { task, choice, footprint } of asleep) level.addAsleep(task, choice, footprint);
+      for (const { task, choice, footprint } of asleep) {
+        level.addAsleep(task, choice, footprint, true);
+      }
     }
   }
 
@@ -125,6 +135,7 @@ export function exploreDpor(
     level.asleep = 0;
     level.tree = tree;
     level.fresh = true;
+    level.expanded = false;
     return level;
   }
 
@@ -134,6 +145,18 @@ export function exploreDpor(
     const last = depth > 0 ? log.tasks[depth - 1] : null;
     let pick: TaskRec | null = null;
     const { tasks } = machine;
+    if (level.sleepForeign.indexOf(true) !== -1 && hasForeign(level)) {
+      level.expanded = true;
+      for (const task of tasks) {
+        if (!machine.enabled(task)) continue;
+        const choices = machine.choices(task);
+        for (let choice = 0; choice < choices; choice += 1) {
+          if (level.isAsleep(task.index, choice)) continue;
+          level.tree.push(pool.take(task.index, choice, null));
+        }
+      }
+      if (level.tree.length > 0) return;
+    }
     for (let i = 0; i < tasks.length; i += 1) {
       const task = tasks[i];
       if (!machine.enabled(task)) continue;
@@ -167,6 +190,11 @@ export function exploreDpor(
     detectRaces();
   }
 
+  function hasForeign(level: Level): boolean {
+    for (let i = 0; i < level.asleep; i += 1) if (level.sleepForeign[i]) return true;
+    return false;
+  }
+
   function run(level: Level, branching: Branching): void {
     const { task: index, choice } = branching;
     const task = machine.taskAt(index);
@@ -192,7 +220,7 @@ export function exploreDpor(
     for (let i = 0; i < level.asleep; i += 1) {
       const sleeper = level.sleepFootprint[i];
       if (level.sleepTask[i] === index || footprints.conflict(sleeper, footprint)) continue;
-      next.addAsleep(level.sleepTask[i], level.sleepChoice[i], sleeper);
+      next.addAsleep(level.sleepTask[i], level.sleepChoice[i], sleeper, level.sleepForeign[i]);
     }
   }
 
@@ -202,7 +230,8 @@ export function exploreDpor(
     if (racesDone > depth) racesDone = depth;
     const level = levels[depth];
     machine.undo(level.mark);
-    level.addAsleep(log.taskIndex[depth], log.choice[depth], log.footprints[depth]);
+    const { expanded } = level;
+    level.addAsleep(log.taskIndex[depth], log.choice[depth], log.footprints[depth], expanded);
     pool.giveBack(level.tree.shift()!);
   }
 
@@ -224,8 +253,8 @@ export function exploreDpor(
       const task = machine.tasks[t];
       if (task.ended.value || machine.enabled(task)) continue;
       const until = log.racesOfWaiting(task);
-      const footprint = footprints.ofWait(task.node.value!);
       for (let i = log.racesAt[depth]; i < until; i += 1) {
+        const footprint = footprints.ofWait(task.node.value!);
         reverse(log.raceFirst[i], task.index, 0, footprint);
       }
     }
@@ -234,6 +263,7 @@ export function exploreDpor(
   function reverse(first: number, task: number, choice: number, footprint: Footprint): void {
     if (first < floor) return;
     const level = levels[first];
+    if (level.expanded) return;
     sequence.set(first, task, choice, footprint);
     for (let i = 0; i < level.asleep; i += 1) {
       const { sleepTask, sleepChoice, sleepFootprint } = level;
