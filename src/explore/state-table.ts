@@ -17,7 +17,7 @@ export interface Visited {
   readonly full: boolean;
 }
 
-/** Number of a state that is not finished. A search without cycles never meets one. */
+/** Number of a state that is not finished: who meets one has gone round. */
 const OPEN = -1;
 
 export class StateTable implements Visited {

@@ -160,7 +160,8 @@ export class StateSearch {
       if (machine.findings.length > 0) this.#note();
       const known = bound === undefined ? this.#visit() : this.#visitBounded(level);
       if (known !== undefined) {
-        level.paths += known;
+        // A state on the way back to itself is gone through any number of times.
+        level.paths += known < 0 ? Number.POSITIVE_INFINITY : known;
         this.#restore(level);
       } else {
         this.#enter();

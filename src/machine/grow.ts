@@ -18,7 +18,7 @@ import {
   type Reply,
   type Section,
 } from './op.js';
-import { roundOf } from './relax.js';
+import { isEndOfRound, roundOf, storesOf } from './relax.js';
 import type { TaskRec } from './task.js';
 import { NULL_NAME, type List, type ValueTable } from './value.js';
 
@@ -63,12 +63,28 @@ export class Grower {
     const context = this.#contextAfter(node, op, result);
     const tracked = node.tracked || op.kind === KIND.relax;
     const child = new Node(node.root, this.#values.newVid(), node, result, context, tracked);
-    namePair(child, node, this.#values.nameOf(result));
+    if (isEndOfRound(op)) this.#nameNextRound(node, child);
+    else namePair(child, node, this.#values.nameOf(result));
     this.nodes += 1;
     this.#balance(node, op, child);
     this.#run(task, child, result);
     node.addChild(result, child);
     return child;
+  }
+
+  /**
+   * A round of retry() leaves nothing behind in its caller but what it holds and has used up. So
+   * the next round begins where the first one did, and a task that goes round is seen to.
+   */
+  #nameNextRound(end: Node, next: Node): void {
+    const first = end.parent!;
+    if (first.context === next.context) {
+      next.l0 = first.l0;
+      next.l1 = first.l1;
+      next.l2 = first.l2;
+    } else {
+      namePair(next, first, next.context);
+    }
   }
 
   /** Start code: a task's, or a function's. */
@@ -171,7 +187,10 @@ export class Grower {
       }
       node.op = op;
       if (op.kind === KIND.lock) this.#beforeLock(node, op);
-      else if (op.kind === KIND.relax) node.round = roundOf(node);
+      else if (op.kind === KIND.relax) {
+        node.round = roundOf(node);
+        if (isEndOfRound(op)) node.wrote = storesOf(node);
+      }
       else if (op.kind === KIND.call) node.forward = this.#call(task, node, op);
       return;
     }
@@ -398,6 +417,10 @@ export class Grower {
             detail: `${note.what} outside a ${note.section.name} read-side section`,
           });
         }
+        break;
+      case 'round':
+        node.tracked = true;
+        node.roundStart = true;
         break;
       case 'warn':
         node.finding({ kind: 'WARN', title: `${note.title} in %f`, detail: '' });

@@ -8,6 +8,7 @@ export { Machine, type Invariant, type MachineOptions, type Observer } from './m
 export * from './memory.js';
 export { Node, type Context, type Held } from './node.js';
 export * from './op.js';
+export { AGAIN, retry } from './retry.js';
 export * from './seqcount.js';
 export * from './spinlock.js';
 export { TaskRec } from './task.js';

@@ -59,7 +59,9 @@ export class Node {
   readonly depth: number;
   readonly context: Context;
   /** After cpu_relax(): calls are remembered with all they did, so that a round can be read off. */
-  readonly tracked: boolean;
+  tracked: boolean;
+  /** A round of retry() begins here. */
+  roundStart = false;
   op: AnyOp | null = null;
   /** What the code returned, once `op` is null. */
   returned: unknown = undefined;
@@ -71,6 +73,8 @@ export class Node {
   log: { level: string; text: string }[] | null = null;
   /** For cpu_relax: what the round read, see relax.ts. */
   round: readonly RoundRead[] | null = null;
+  /** At the end of a round of retry(): what it stored to, even if it put back what was there. */
+  wrote: readonly Cell[] | null = null;
 
   #key0: unknown = undefined;
   #next0: Node | null = null;

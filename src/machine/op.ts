@@ -68,7 +68,8 @@ export type Note =
   | { readonly type: 'might-lock'; readonly cell: Cell }
   | { readonly type: 'assert-held'; readonly cell: Cell }
   | { readonly type: 'in-section'; readonly section: Section; readonly what: string }
-  | { readonly type: 'warn'; readonly title: string };
+  | { readonly type: 'warn'; readonly title: string }
+  | { readonly type: 'round' };
 
 /** A branch of kernel code whose coverage is reported. */
 export interface Branch {
@@ -302,9 +303,17 @@ export function smp_wmb(): Op<void> {
 
 // ---- waiting --------------------------------------------------------------------------------
 
-/** Take the lock in the lowest bit of the cell; waits while it is held. Acquire. */
-export function lock_bit(cell: Cell<number>, subclass = 0): Op<void> {
-  return op(KIND.lock, cell as Cell<never>, subclass, null, 'acquire');
+/**
+ * Take the lock in the lowest bit of the cell; waits while it is held. Acquire.
+ * @param fairness `fair`: whoever waits gets it if it becomes free again and again, as with queued
+ *   spinlocks; `unfair`: others may always be quicker, as with bit spinlocks
+ */
+export function lock_bit(
+  cell: Cell<number>,
+  subclass = 0,
+  fairness: 'fair' | 'unfair' = 'fair',
+): Op<void> {
+  return op(KIND.lock, cell as Cell<never>, subclass, fairness, 'acquire');
 }
 
 /** Release the lock in the lowest bit of the cell. Release. */
@@ -328,6 +337,16 @@ export function await_until<T>(cell: Cell<T>, condition: (value: T) => boolean):
  */
 export function cpu_relax(): Op<void> {
   return op(KIND.relax, null, null, null, 'relaxed');
+}
+
+/** End of a round of {@link retry}, which alone may say so. */
+export function end_of_round(): Op<void> {
+  return op(KIND.relax, null, 'round', null, 'relaxed');
+}
+
+/** Begin of a round of {@link retry}. */
+export function begin_round(): Op<void> {
+  return note({ type: 'round' });
 }
 
 // ---- read-side sections ---------------------------------------------------------------------

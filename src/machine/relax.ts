@@ -9,7 +9,7 @@
 
 import { LIFE, type Cell } from './memory.js';
 import type { Node, RoundRead } from './node.js';
-import { KIND, type AnyOp } from './op.js';
+import { KIND, type AnyOp, type AtomicStep } from './op.js';
 
 interface Seen {
   first: unknown;
@@ -21,7 +21,7 @@ interface Seen {
 /** What the round that ends at `node` has read. */
 export function roundOf(node: Node): readonly RoundRead[] {
   const edges: [AnyOp, unknown][] = [];
-  if (collect(node, edges) === 'unknown') return [];
+  if (!collect(node, edges)) return [];
   const seen = new Map<Cell, Seen>();
   const own = new Set<unknown>();
   for (const [op, result] of edges.reverse()) {
@@ -39,22 +39,69 @@ export function roundOf(node: Node): readonly RoundRead[] {
 }
 
 /**
- * The operations of a function up to `node`, newest first, back to the last cpu_relax() if there
- * was one. They are `unknown` if a function was called before its caller had ever relaxed, since
- * what it did is forgotten. Such a round counts as having read nothing, and never waits.
+ * The operations of a function up to `node`, newest first, back to where its round began: after its
+ * last cpu_relax(), or at its start. A function that it called belongs to the round as a whole, with
+ * the rounds of its own.
+ * @returns false if they are unknown: what a function did that was called before its caller had
+ *   ever relaxed is forgotten. Such a round counts as having read nothing, and never waits.
  */
-function collect(node: Node, edges: [AnyOp, unknown][]): 'relaxed' | 'started' | 'unknown' {
+function collect(node: Node, edges: [AnyOp, unknown][], whole = false): boolean {
   for (let at = node; at.parent !== null; at = at.parent) {
     const op = at.parent.op!;
-    if (op.kind === KIND.relax) return 'relaxed';
-    if (op.kind !== KIND.call) {
+    if (op.kind === KIND.relax) {
+      if (!whole) return true;
+    } else if (op.kind !== KIND.call) {
       edges.push([op, at.result]);
-      continue;
+    } else if (!at.parent.tracked || !collect(at.via!, edges, true)) {
+      return false;
     }
-    const inside = at.parent.tracked ? collect(at.via!, edges) : 'unknown';
-    if (inside !== 'started') return inside;
+    if (at.parent.roundStart && !whole) return true;
   }
-  return 'started';
+  return true;
+}
+
+/** Does this operation end a round of retry(), and not only of a loop with cpu_relax()? */
+export function isEndOfRound(op: AnyOp): boolean {
+  return op.kind === KIND.relax && op.a !== null;
+}
+
+/** The cells that the round that ends at `node` has stored to, but for objects of its own. */
+export function storesOf(node: Node): readonly Cell[] {
+  const edges: [AnyOp, unknown][] = [];
+  collect(node, edges);
+  const own = new Set<unknown>();
+  const stores = new Set<Cell>();
+  for (const [op, result] of edges.reverse()) {
+    if (op.kind === KIND.alloc) own.add(result);
+    else if (op.kind === KIND.atomic) {
+      const { writes, bumps } = op.a as AtomicStep<unknown>;
+      for (const cell of [...writes, ...(bumps ?? [])]) stores.add(cell);
+    } else if (isStore(op, result)) stores.add(op.cell);
+  }
+  return [...stores].filter(({ struct }) => !own.has(struct));
+}
+
+function isStore(op: AnyOp, result: unknown): boolean {
+  switch (op.kind) {
+    case KIND.cmpxchg:
+      return result === op.a;
+    case KIND.trylock:
+      return result === true;
+    case KIND.write:
+    case KIND.xchg:
+    case KIND.add:
+    case KIND.or:
+    case KIND.and:
+    case KIND.lock:
+    case KIND.unlock:
+    case KIND.listAdd:
+    case KIND.listDel:
+    case KIND.refInc:
+    case KIND.refDec:
+      return true;
+    default:
+      return false;
+  }
 }
 
 function note(seen: Map<Cell, Seen>, op: AnyOp, result: unknown): void {
@@ -110,6 +157,10 @@ function saw(seen: Map<Cell, Seen>, cell: Cell, value: unknown, after: unknown):
 /** Could a round that starts now differ from the one that ended at `node`? */
 export function roundMayDiffer(node: Node, task: object): boolean {
   const round = node.round!;
+  // What a round of retry() stores others can see, even if it puts it back: it is run again.
+  for (const { struct } of node.wrote ?? []) {
+    if (struct.owner.value !== task && struct.life.value === LIFE.live) return true;
+  }
   let relevant = false;
   for (const { cell, last, changed } of round) {
     const { owner, life } = cell.struct;

@@ -21,6 +21,11 @@ export function spin_lock_nested(lock: Spinlock, subclass: number): Op<void> {
   return lock_bit(lock, subclass);
 }
 
+/** A lock in one bit of a word. Whoever is quickest gets it. Source: include/linux/bit_spinlock.h. */
+export function bit_spin_lock(lock: Spinlock): Op<void> {
+  return lock_bit(lock, 0, 'unfair');
+}
+
 /** Release; the caller must hold it. */
 export function spin_unlock(lock: Spinlock): Op<void> {
   return unlock_bit(lock);
