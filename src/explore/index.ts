@@ -4,6 +4,12 @@ export { estimateExecutions, type Estimate } from './estimate.js';
 export { exploreDpor } from './dpor.js';
 export { explore, isVacuous, machineOptionsFor, smallestBugs, verdictOf } from './explore.js';
 export { Limits } from './limits.js';
+export {
+  checkLiveness,
+  type Livelock,
+  type LivenessOptions,
+  type LivenessResult,
+} from './liveness.js';
 export { COMMANDS, Mailboxes } from './mailbox.js';
 export * from './program.js';
 export { Prng } from './prng.js';
