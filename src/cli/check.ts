@@ -2,6 +2,7 @@
 
 import type { Verdict } from '../explore/index.js';
 import { EXIT, exitCodeOf, UsageError } from './exit.js';
+import { livenessVerdict } from './liveness.js';
 import { jobsOf, lookOf, persistenceOf, type CheckFlags } from './options.js';
 import { jsonOf, reportOf } from './report.js';
 import { runInWorker } from './runner.js';
@@ -27,6 +28,9 @@ export async function check(names: readonly string[], flags: CheckFlags): Promis
       console.error(`dlab: go on with: dlab ${resumeCommand(process.argv.slice(2), resumeFrom)}`);
     }
     if (interrupted) return EXIT.interrupted;
+    if (flags.liveness === true) {
+      verdicts.push(await livenessVerdict(job, flags.json === true, result.verdict));
+    }
   }
   return exitCodeOf(verdicts);
 }

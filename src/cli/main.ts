@@ -50,6 +50,7 @@ function commandLine(version: string, done: (code: number) => void): Command {
     .option('--random <seed>', 'sample schedules instead; proves nothing')
     .option('--pct <seed>', 'sample by PCT instead; proves nothing')
     .option('--bound <n>', 'only executions with at most n preemptions; proves nothing more')
+    .option('--liveness', 'look for livelocks, bound retries, say who waits for whom')
     .option('--keep-going', 'find every bug, not the first')
     .option('--checkpoint <file>', 'save progress there, to go on later')
     .option('--checkpoint-every <time>', 'how often (default 30s)')

@@ -27,6 +27,7 @@ export interface CheckFlags {
   readonly checkpointEvery?: string;
   readonly resume?: string;
   readonly budget?: string;
+  readonly liveness?: boolean;
   readonly keepGoing?: boolean;
   readonly json?: boolean;
   readonly ascii?: boolean;

@@ -9,6 +9,7 @@ import type { Branch } from '../machine/index.js';
 import { brute } from './brute.js';
 import { exploreDpor } from './dpor.js';
 import { Limits } from './limits.js';
+import { checkLiveness } from './liveness.js';
 import { smallestSchedule } from './minimise.js';
 import type {
   Bug,
@@ -52,13 +53,21 @@ function exploreWith(engine: Engine, program: Program, options: ExploreOptions):
     options,
   );
   const sampled = engine === 'random' || engine === 'pct';
+  // A state that leads back to itself: whether fair runs can stay there decides the graph.
+  const goesRound = interleavings === Number.POSITIVE_INFINITY;
+  const liveness =
+    goesRound || (options.liveness === true && !sampled) ? checkLiveness(program, options) : null;
+  if (liveness !== null) limits.stopped ??= liveness.reason;
   const complete = !sampled && limits.stopped === null;
   const taken = built.machine.branchesTaken;
   const isTaken = (branch: Branch): boolean => taken.has(branch);
-  const bugs =
+  const shown =
     book.size > 0 && (options.minimise ?? true)
       ? smallestBugs(program, book.bugs, options)
       : book.bugs;
+  const bugs = [...shown, ...(liveness?.livelocks ?? [])].sort(
+    (a, b) => Number(a.kind === 'KCSAN') - Number(b.kind === 'KCSAN'),
+  );
   return {
     verdict: verdictOf(bugs.length > 0, complete, () => isVacuous(program, engine, executions)),
     engine,
@@ -189,7 +198,8 @@ export function isVacuous(program: Program, engine: Engine, executions: number):
       if (limits.executions > 1) limits.stopped = 'not vacuous';
     },
   });
-  return limits.executions <= 1;
+  // One that never ended can still go another way.
+  return limits.executions <= 1 && limits.stopped === null;
 }
 
 /** The word for what came out. */

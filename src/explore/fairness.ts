@@ -28,10 +28,10 @@ export function cyclesIn(
     const work: { state: number; next: number }[] = [];
     open(root);
     while (work.length > 0) {
-      const top = work[work.length - 1]!;
+      const top = work[work.length - 1];
       const edges = graph.out[top.state];
       if (top.next < edges.length) {
-        const { to } = edges[top.next]!;
+        const { to } = edges[top.next];
         top.next += 1;
         if (!isIn(to)) continue;
         if (!index.has(to)) open(to);

@@ -114,14 +114,14 @@ export function buildGraph({ machine }: Built, limits: Limits): StateGraph {
   const stack: Level[] = [];
   push();
   while (stack.length > 0 && limits.stopped === null) {
-    const level = stack[stack.length - 1]!;
+    const level = stack[stack.length - 1];
     if (level.at === level.tasks.length) {
       stack.pop();
       continue;
     }
     restore(level);
-    const task = level.tasks[level.at]!;
-    const choice = level.choices[level.at]!;
+    const task = level.tasks[level.at];
+    const choice = level.choices[level.at];
     level.at += 1;
     const at = task.node.value!;
     round = null;

@@ -117,6 +117,11 @@ export interface ExploreOptions {
   readonly keepGoing?: boolean;
   /** Look for the smallest counterexample after a bug was found (default true). */
   readonly minimise?: boolean;
+  /**
+   * Look for livelocks too, on the graph of states (default: if a state leads back to itself). What
+   * else there is to say about liveness, checkLiveness() answers.
+   */
+  readonly liveness?: boolean;
   /** For `random` and `pct`. */
   readonly seed?: number;
   /** For `pct`: number of priority changes (default 3). */

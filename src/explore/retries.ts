@@ -7,7 +7,7 @@
  * nor in what it calls, and no cycle goes round in it.
  */
 
-import { KIND, type Machine, type Node, type TaskRec } from '../machine/index.js';
+import { KIND, type Cell, type Machine, type Node, type TaskRec } from '../machine/index.js';
 import { cyclesIn } from './fairness.js';
 import { decisionsOf, type Edge, type Release, type StateGraph } from './graph.js';
 import type { Schedule } from './program.js';
@@ -156,13 +156,13 @@ function roundsByTask(graph: StateGraph, places: Places): Map<string, number> {
     for (const states of component.members) {
       for (const state of states) {
         for (const edge of graph.out[state]) {
-          const next = value[component.of[edge.to]]! + (edges.has(edge) ? 1 : 0);
+          const next = value[component.of[edge.to]] + (edges.has(edge) ? 1 : 0);
           const here = component.of[state];
-          if (next > value[here]!) value[here] = next;
+          if (next > value[here]) value[here] = next;
         }
       }
     }
-    return value[component.of[0]]!;
+    return value[component.of[0]];
   }
 }
 
@@ -188,9 +188,9 @@ function componentsOf(graph: StateGraph): {
   for (const root of graph.out.keys()) {
     if (of[root] === -1) open(root);
     while (work.length > 0) {
-      const top = work[work.length - 1]!;
+      const top = work[work.length - 1];
       if (top.next < top.edges.length) {
-        const { to } = top.edges[top.next]!;
+        const { to } = top.edges[top.next];
         top.next += 1;
         if (of[to] === -1) open(to);
         continue;
@@ -222,14 +222,19 @@ export function waitsOf(graph: StateGraph, places: Places): Wait[] {
   return [...waits.values()];
 }
 
+/** Objects that were allocated go by their kind: their numbers are the machine's own. */
+function nameOf({ struct, name }: Cell): string {
+  return `${struct.slab === null ? struct.toString() : struct.kind}.${name}`;
+}
+
 function whatFor({ op, round }: Node): string {
   switch (op!.kind) {
     case KIND.lock:
-      return `the lock ${op!.cell.toString()}`;
+      return `the lock ${nameOf(op!.cell)}`;
     case KIND.await:
-      return op!.cell.toString();
+      return nameOf(op!.cell);
     case KIND.relax:
-      return `a change of ${[...new Set(round!.map(({ cell }) => cell.toString()))].join(' or ')}`;
+      return `a change of ${[...new Set(round!.map(({ cell }) => nameOf(cell)))].join(' or ')}`;
     case KIND.sectionAwait:
       return 'readers to leave';
     case KIND.join:

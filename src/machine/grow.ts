@@ -190,8 +190,7 @@ export class Grower {
       else if (op.kind === KIND.relax) {
         node.round = roundOf(node);
         if (isEndOfRound(op)) node.wrote = storesOf(node);
-      }
-      else if (op.kind === KIND.call) node.forward = this.#call(task, node, op);
+      } else if (op.kind === KIND.call) node.forward = this.#call(task, node, op);
       return;
     }
   }

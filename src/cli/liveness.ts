@@ -1,0 +1,64 @@
+/** `dlab check --liveness`: what the graph of states says about going on, as text or JSON. */
+
+import { checkLiveness, type LivenessResult, type Verdict } from '../explore/index.js';
+import { encodeSchedule } from '../scenario/index.js';
+import { programOfJob, type Job } from './job.js';
+
+/** Functions with loops that the stash is about: spoken of even if they never go round. */
+const LOOPS = ['get_stashed_path', 'stash_dentry'];
+/** Without a budget of one's own. */
+const SECONDS = 60;
+
+/**
+ * Check and print.
+ * @param safety the verdict of the exploration: what is bad already stays so
+ * @returns the verdict with liveness taken in
+ */
+export async function livenessVerdict(job: Job, json: boolean, safety: Verdict): Promise<Verdict> {
+  const program = await programOfJob(job);
+  const result = checkLiveness(program, {
+    functions: job.scenario.startsWith('stash/') ? LOOPS : [],
+    now: () => performance.now() / 1000,
+    budget: { seconds: job.seconds ?? SECONDS },
+  });
+  const { livelocks, retries } = result;
+  if (json) {
+    const bounds = retries.map(({ fn, most }) => ({ fn, most: isFinite(most) ? most : null }));
+    console.log(
+      JSON.stringify({ scenario: job.scenario, liveness: { ...result, retries: bounds } }),
+    );
+  } else {
+    console.log(`${linesOf(result).join('\n')}\n`);
+  }
+  if (livelocks.length > 0) return 'VIOLATED';
+  return result.complete ? safety : 'INCOMPLETE';
+}
+
+function linesOf({
+  complete,
+  reason,
+  states,
+  livelocks,
+  retries,
+  waits,
+  lockFree,
+}: LivenessResult): string[] {
+  const lines = [`  liveness, ${states} states${complete ? '' : `: not everything, ${reason}`}`];
+  for (const { title, detail, schedule, cycleFrom } of livelocks) {
+    lines.push(`    ${title}`, `      ${detail}`);
+    lines.push(
+      `      ${encodeSchedule(schedule.slice(0, cycleFrom)) || 'the start'}, then for ever:`,
+    );
+    lines.push(`      ${encodeSchedule(schedule.slice(cycleFrom))}`);
+  }
+  if (livelocks.length === 0 && complete) lines.push('    no livelock');
+  for (const { fn, most } of retries) {
+    const bound = isFinite(most) ? `at most ${most}${complete ? '' : ' so far'}` : 'unbounded';
+    lines.push(`    retries: ${bound} in ${fn}`);
+  }
+  for (const { fn, verdict, because } of lockFree) {
+    lines.push(`    lock-free: ${fn}: ${verdict}${because === null ? '' : `: ${because}`}`);
+  }
+  if (waits.length === 0 && complete) lines.push('    nobody ever waits for anybody');
+  return lines;
+}
