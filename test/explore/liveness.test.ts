@@ -64,7 +64,7 @@ describe("the stash's loop", () => {
     const variant = scenario.variants.find(({ name }) => name === variantName)!;
     return checkLiveness(programOf(scenario, { variant, lockref }), {
       functions: ['get_stashed_path', 'stash_dentry'],
-      budget: { states: 10_000 },
+      budget: { states: 50_000 },
     });
   };
   const freedom = (result: LivenessResult, fn: string): string | undefined =>
