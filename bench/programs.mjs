@@ -72,7 +72,10 @@ export const lastzero = (n) =>
 
 const DEAD = -128;
 
-/** N tasks open and close one stashed dentry; counts only, no locks, no RCU, no memory. */
+/**
+ * N tasks open and close one stashed dentry, access by access as the C program that the peers were
+ * measured with: counts only, no locks, no RCU, no memory.
+ */
 export const stash = (n) =>
   program(`stash(${n})`, n + 1, 0, (cells) => {
     const [stashed, ...counts] = cells;
