@@ -283,6 +283,16 @@ export function list_del<T>(cell: Cell<List<T> | null>, item: T): Op<void> {
   return op(KIND.listDel, cell as Cell<never>, item, null, 'plain');
 }
 
+/** {@link list_add} on a list that is walked without the lock. Release. Source: include/linux/rculist.h. */
+export function list_add_rcu<T>(cell: Cell<List<T> | null>, item: T): Op<void> {
+  return op(KIND.listAdd, cell as Cell<never>, item, null, 'release');
+}
+
+/** {@link list_del} from a list that is walked without the lock. Source: include/linux/rculist.h. */
+export function list_del_rcu<T>(cell: Cell<List<T> | null>, item: T): Op<void> {
+  return op(KIND.listDel, cell as Cell<never>, item, null, 'once');
+}
+
 /** A step on several cells at once, for bookkeeping that real hardware does not have. */
 export function atomic_step<T>(step: AtomicStep<T>): Op<T> {
   return op(KIND.atomic, null, step, null, 'full');

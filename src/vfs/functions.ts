@@ -1,28 +1,75 @@
 /** Every function of the kernel above the dcache by name: what is bound, and can be replaced. */
 
 import { READ_ONCE, type Task } from '../machine/index.js';
+import * as evict from './evict.js';
 import * as file from './file.js';
+import * as icache from './icache.js';
 import * as inode from './inode.js';
+import * as lru from './inode-lru.js';
+import * as v6_9 from './inode-v6.9.js';
 import * as libfs from './libfs.js';
 import * as nsfs from './nsfs.js';
 import * as pidfs from './pidfs.js';
 import * as stashed from './stashed.js';
+import * as wait from './wait-bit.js';
 import type { VfsKernel } from './kernel.js';
 
 /** Drop an evicted inode's reference on the object behind it, if it got as far as having one. */
 function* put_inode_data(k: VfsKernel, evicted: inode.Inode): Task<void> {
   const data = yield* READ_ONCE(evicted.i_private);
-  if (data !== null) yield* evicted.i_sb.s_fs_info.put_data(k as never, data);
+  if (data !== null)
+    yield* evicted.i_sb.s_fs_info.put_data(k as never, data as stashed.StashedObject);
 }
 
 export const vfs_functions = {
+  alloc_inode: inode.alloc_inode,
   new_inode_pseudo: inode.new_inode_pseudo,
+  new_inode: inode.new_inode,
+  inode_unhashed: inode.inode_unhashed,
   ihold: inode.ihold,
-  iput: inode.iput,
-  iput_final: inode.iput_final,
-  evict: inode.evict,
-  clear_inode: inode.clear_inode,
-  destroy_inode: inode.destroy_inode,
+  __iget: inode.__iget,
+  igrab_from_hash: inode.igrab_from_hash,
+  igrab: inode.igrab,
+  set_nlink: inode.set_nlink,
+  inc_nlink: inode.inc_nlink,
+  drop_nlink: inode.drop_nlink,
+  clear_nlink: inode.clear_nlink,
+  find_inode: icache.find_inode,
+  find_inode_fast: icache.find_inode_fast,
+  __wait_on_freeing_inode: icache.__wait_on_freeing_inode,
+  wait_on_new_inode: icache.wait_on_new_inode,
+  hash_inode: icache.hash_inode,
+  iget_locked: icache.iget_locked,
+  iget5_locked: icache.iget5_locked,
+  inode_insert5: icache.inode_insert5,
+  ilookup: icache.ilookup,
+  ilookup5: icache.ilookup5,
+  insert_inode_locked: icache.insert_inode_locked,
+  insert_inode_hash: icache.insert_inode_hash,
+  remove_inode_hash: icache.remove_inode_hash,
+  unlock_new_inode: icache.unlock_new_inode,
+  discard_new_inode: icache.discard_new_inode,
+  __inode_add_lru: lru.__inode_add_lru,
+  inode_lru_list_del: lru.inode_lru_list_del,
+  inode_lru_isolate: lru.inode_lru_isolate,
+  prune_icache_sb: lru.prune_icache_sb,
+  dispose_inode: lru.dispose_inode,
+  iput: evict.iput,
+  inode_just_drop: evict.inode_just_drop,
+  inode_generic_drop: evict.inode_generic_drop,
+  iput_final: evict.iput_final,
+  inode_sb_list_add: evict.inode_sb_list_add,
+  inode_sb_list_del: evict.inode_sb_list_del,
+  evict: evict.evict,
+  clear_inode: evict.clear_inode,
+  destroy_inode: evict.destroy_inode,
+  evict_inodes: evict.evict_inodes,
+  take_unused_inode: evict.take_unused_inode,
+  generic_shutdown_super: evict.generic_shutdown_super,
+  prepare_to_wait_bit: wait.prepare_to_wait_bit,
+  schedule_and_finish_wait: wait.schedule_and_finish_wait,
+  finish_wait_bit: wait.finish_wait_bit,
+  wake_up_bit: wait.wake_up_bit,
   fill_inode: inode.fill_inode,
   put_inode_data,
   stashed_dentry_get: libfs.stashed_dentry_get,
@@ -48,4 +95,12 @@ export const vfs_functions = {
   hold: file.hold,
   release: file.release,
   ino_of: file.ino_of,
+} as const;
+
+/** What v6.9 did differently. */
+export const vfs_functions_v6_9 = {
+  find_inode: v6_9.find_inode,
+  __wait_on_freeing_inode: v6_9.__wait_on_freeing_inode,
+  insert_inode_locked: v6_9.insert_inode_locked,
+  evict_inodes: v6_9.evict_inodes,
 } as const;

@@ -26,13 +26,15 @@ import {
 } from '../dcache/index.js';
 import { lockref_ops, type LockrefModel } from '../lockref/index.js';
 import { rcu_functions, rcu_section } from '../rcu/index.js';
-import { vfs_functions } from './functions.js';
+import { vfs_functions, vfs_functions_v6_9 } from './functions.js';
+import { InodeHashTable } from './icache.js';
 import { Ida, InoCounter } from './ino.js';
 import { Inode } from './inode.js';
 import { nsfs_sops, nsfs_stashed_ops } from './nsfs.js';
 import { pidfs_sops, pidfs_stashed_ops, stashed_dentry_operations } from './pidfs.js';
 import { NsCommon, Pid, type Handles } from './stashed.js';
 import { SuperBlock } from './super.js';
+import { BitWaitTable } from './wait-bit.js';
 
 /** Which kernel's steps the dcache takes where versions differ. */
 export type Version = 'v6.9' | 'v7.3';
@@ -55,7 +57,9 @@ export interface KernelOptions {
 export type VfsKernel = DcacheKernel &
   Omit<Bound<typeof vfs_functions>, 'iput'> & {
     readonly machine: Machine;
-    readonly inode_cache: Slab<Inode, [SuperBlock]>;
+    readonly inode_cache: Slab<Inode, [SuperBlock, boolean]>;
+    readonly inode_hashtable: InodeHashTable;
+    readonly bit_wait_table: BitWaitTable;
     readonly pid_cache: Slab<Pid, [Handles]>;
     readonly ns_cache: Slab<NsCommon, [Handles]>;
     readonly pidfs_ino: InoCounter;
@@ -64,6 +68,8 @@ export type VfsKernel = DcacheKernel &
     readonly nsfs: SuperBlock;
     /** The machine's list with these items, in an order of its own. */
     bag<T>(items: readonly T[]): List<T>;
+    /** The machine's list with these items in this order. */
+    list<T>(items: readonly T[]): List<T>;
   };
 
 /** First number of pidfs is one more than the reserved process numbers. */
@@ -87,8 +93,10 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
       new Slab('dentry', (sb: DentrySuper, name: string) => created(new Dentry(sb, name)), reuse),
     ),
     inode_cache: machine.global(
-      new Slab('inode', (sb: SuperBlock) => created(new Inode(sb)), reuse),
+      new Slab('inode', (sb: SuperBlock, pseudo: boolean) => created(new Inode(sb, pseudo)), reuse),
     ),
+    inode_hashtable: machine.global(new InodeHashTable()),
+    bit_wait_table: machine.global(new BitWaitTable()),
     pid_cache: machine.global(new Slab('pid', (handles: Handles) => created(new Pid(handles)))),
     ns_cache: machine.global(new Slab('ns', (handles: Handles) => created(new NsCommon(handles)))),
     pidfs_ino: machine.global(new InoCounter(RESERVED_PIDS), 'pidfs_ino'),
@@ -100,13 +108,16 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
       new SuperBlock('nsfs', nsfs_sops, d_op, d_flags, nsfs_stashed_ops as never),
     ),
     bag: <T>(items: readonly T[]): List<T> => machine.store.values.bag(items),
+    list: <T>(items: readonly T[]): List<T> => machine.store.values.list(items),
   };
+  const old = (options.version ?? 'v7.3') === 'v6.9';
   const functions: Record<string, KernelFunction> = {
     ...lockref_functions(options.lockref ?? 'faithful'),
     ...(rcu_functions as unknown as Record<string, KernelFunction>),
     ...dcache_functions,
-    ...((options.version ?? 'v7.3') === 'v6.9' ? dcache_functions_v6_9 : {}),
+    ...(old ? dcache_functions_v6_9 : {}),
     ...vfs_functions,
+    ...(old ? vfs_functions_v6_9 : {}),
   };
   for (const [name, replacement] of Object.entries(options.functions ?? {})) {
     if (!(name in functions)) throw unknownFunction(name, Object.keys(functions));

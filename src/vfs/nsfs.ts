@@ -33,5 +33,6 @@ export const nsfs_stashed_ops: StashedOperations<NsCommon> = {
 };
 
 export const nsfs_sops: SuperOperations = {
+  drop_inode: (k: VfsKernel, inode: Inode) => k.inode_just_drop(inode),
   evict_inode: (k: VfsKernel, inode: Inode) => k.nsfs_evict_inode(inode),
 };

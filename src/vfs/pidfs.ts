@@ -28,6 +28,7 @@ export const pidfs_stashed_ops: StashedOperations<Pid> = {
 };
 
 export const pidfs_sops: SuperOperations = {
+  drop_inode: (k: VfsKernel, inode: Inode) => k.inode_just_drop(inode),
   evict_inode: (k: VfsKernel, inode: Inode) => k.pidfs_evict_inode(inode),
 };
 

@@ -5,7 +5,7 @@
  * do change are cells. Mirrors include/linux/fs.h.
  */
 
-import { Struct, type Cell, type List, type Task } from '../machine/index.js';
+import { Struct, type Cell, type List, type Spinlock, type Task } from '../machine/index.js';
 import type { Dentry, DentryOperations, DentrySuper } from '../dcache/index.js';
 import type { Inode } from './inode.js';
 import type { StashedObject, StashedOperations } from './stashed.js';
@@ -13,8 +13,13 @@ import type { StashedObject, StashedOperations } from './stashed.js';
 /** What a filesystem hooks into an inode's life. */
 export interface SuperOperations {
   /** The inode is I_FREEING and unreachable; must call clear_inode. May sleep. */
-  readonly evict_inode: (k: never, inode: Inode) => Task<void>;
+  readonly evict_inode?: (k: never, inode: Inode) => Task<void>;
+  /** i_lock is held, the count is zero: must the inode go at once? May not sleep. */
+  readonly drop_inode?: (k: never, inode: Inode) => Task<boolean>;
 }
+
+/** Bit of s_flags: mounted, so that unused inodes are worth keeping. */
+export const SB_ACTIVE = 1 << 30;
 
 export class SuperBlock extends Struct implements DentrySuper {
   readonly s_type: string;
@@ -24,6 +29,18 @@ export class SuperBlock extends Struct implements DentrySuper {
   readonly s_fs_info: StashedOperations<StashedObject>;
   readonly s_dentry_lru: Cell<List<Dentry> | null> = this.cell<List<Dentry> | null>(
     's_dentry_lru',
+    null,
+  );
+
+  readonly s_flags = this.cell('s_flags', SB_ACTIVE);
+  /** Every inode but those of new_inode_pseudo; the lock nests outside i_lock. */
+  readonly s_inode_list_lock: Spinlock = this.lockCell('s_inode_list_lock', 's_inode_list_lock');
+  readonly s_inodes: Cell<List<Inode> | null> = this.cell<List<Inode> | null>('s_inodes', null);
+  /** The list's own lock, which nests inside i_lock. */
+  readonly s_inode_lru_lock: Spinlock = this.lockCell('s_inode_lru_lock', 's_inode_lru_lock');
+  /** Unused inodes, oldest last. */
+  readonly s_inode_lru: Cell<List<Inode> | null> = this.cell<List<Inode> | null>(
+    's_inode_lru',
     null,
   );
 

@@ -11,7 +11,7 @@ import {
   type Task,
 } from '../../machine/index.js';
 import { DCACHE, type Dentry } from '../../dcache/index.js';
-import type { Inode, Stash, VfsKernel } from '../../vfs/index.js';
+import type { Inode, Stash, StashedObject, VfsKernel } from '../../vfs/index.js';
 import type { Variant } from '../variant.js';
 import { blind_prune } from './install-once.js';
 import { delete_loser } from './mutations-loop.js';
@@ -32,7 +32,7 @@ function* put_then_clear(k: VfsKernel, dentry: Dentry): Task<void> {
   const data = inode === null ? null : yield* READ_ONCE(inode.i_private);
   if (inode === null || data === null) return;
   yield* write(inode.i_private, null);
-  yield* inode.i_sb.s_fs_info.put_data(k as never, data);
+  yield* inode.i_sb.s_fs_info.put_data(k as never, data as StashedObject);
   const stashed = (yield* READ_ONCE(dentry.d_fsdata)) as Stash;
   yield* try_cmpxchg(stashed, dentry, null);
 }
