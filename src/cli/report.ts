@@ -1,9 +1,22 @@
 /** What `check`, `demo` and `show` print about one exploration. */
 
 import pc from 'picocolors';
-import type { Bug, ExploreResult, Verdict } from '../explore/index.js';
+import {
+  explain,
+  type Bug,
+  type Explanation,
+  type ExploreResult,
+  type Program,
+  type Verdict,
+} from '../explore/index.js';
 import { encodeToken, findScenario, record } from '../scenario/index.js';
-import { ladder, PLAIN, type Palette } from '../trace/index.js';
+import {
+  explanationLines,
+  ladder,
+  PLAIN,
+  type Palette,
+  type TraceExplanation,
+} from '../trace/index.js';
 import { programOfJob, type Job } from './job.js';
 import { estimateOf, group } from './progress.js';
 import type { Outcome } from './runner.js';
@@ -44,6 +57,32 @@ export function tokenOf(job: Job, bug: Bug): string {
   });
 }
 
+/** An explanation within the time that a reader waits for one. */
+export function explainNow(program: Program, bug: Bug): Explanation {
+  return explain(program, bug, { now: () => performance.now() / 1000 });
+}
+
+/** An explanation as renderers want it. */
+export function traceExplanationOf(job: Job, explanation: Explanation): TraceExplanation {
+  const { bug, doom, noReturn, near, stopped } = explanation;
+  return {
+    minimal: bug.minimal,
+    doom: doom.map((point) => point?.share ?? null),
+    noReturn,
+    near:
+      near === null
+        ? null
+        : {
+            pair: near.pair,
+            steps: near.steps,
+            switches: near.switches,
+            every: near.every,
+            token: tokenOf(job, { ...bug, schedule: near.schedule }),
+          },
+    stopped,
+  };
+}
+
 /** How many of what, by engine. */
 export function countOf(result: ExploreResult): string {
   switch (result.engine) {
@@ -73,26 +112,21 @@ export async function reportOf(
   lines.push(`    ${title}`);
   if (result.verdict === 'VIOLATED') {
     const [first, ...others] = result.bugs as [Bug, ...Bug[]];
-    lines.push(`    ${first.title}`);
-    lines.push(
-      `    ${first.steps} steps, ${first.switches} ${first.switches === 1 ? 'switch' : 'switches'}` +
-        (first.minimal
-          ? ': the fewest of all interleavings that fail so'
-          : ', not proved to be the fewest'),
-    );
-    const { trace } = record(await programOfJob(job), first.schedule);
+    const program = await programOfJob(job);
+    const explanation = explainNow(program, first);
+    const { bug } = explanation;
+    lines.push(`    ${bug.title}`);
+    const { trace } = record(program, bug.schedule);
+    const drawn = { ...look, palette: paletteOf(look) };
     lines.push(
       '',
-      ladder(trace, {
-        width: look.width,
-        ascii: look.ascii,
-        palette: paletteOf(look),
-        verbose: look.verbose,
-      }),
+      ladder(trace, drawn),
+      '',
+      ...explanationLines(trace, traceExplanationOf(job, explanation), drawn),
     );
     if (others.length > 0)
-      lines.push('', '  also found:', ...others.map((bug) => `    ${bug.title}`));
-    lines.push('', '  replay it:', `    dlab show ${tokenOf(job, first)}`);
+      lines.push('', '  also found:', ...others.map((other) => `    ${other.title}`));
+    lines.push(`  show  dlab show ${tokenOf(job, bug)}`);
     return lines.join('\n');
   }
   lines.push(`    ${countOf(result)}, ${result.seconds.toFixed(2)} s`);

@@ -3,6 +3,7 @@ export { brute, type BruteOptions, type BruteResult } from './brute.js';
 export { estimateExecutions, type Estimate } from './estimate.js';
 export { exploreDpor } from './dpor.js';
 export { explore, isVacuous, machineOptionsFor, smallestBugs, verdictOf } from './explore.js';
+export { explain, type Doom, type ExplainOptions, type Explanation } from './explain.js';
 export { Limits } from './limits.js';
 export {
   checkLiveness,
@@ -11,6 +12,7 @@ export {
   type LivenessResult,
 } from './liveness.js';
 export { COMMANDS, Mailboxes } from './mailbox.js';
+export { editsOf, LenientRun, type Near } from './near.js';
 export * from './program.js';
 export { Prng } from './prng.js';
 export { replay, type ReplayFinding, type ReplayOptions, type ReplayResult } from './replay.js';

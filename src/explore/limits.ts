@@ -70,7 +70,7 @@ export class Limits {
       this.stopped ??= `budget of ${states} states used up`;
     }
     if (seconds !== undefined && this.seconds >= seconds) {
-      this.stopped ??= `budget of ${seconds} s used up`;
+      this.stopped ??= `budget of ${Number(seconds.toFixed(2))} s used up`;
     }
     if (this.#onProgress !== undefined && !this.#onProgress(this)) {
       this.stopped ??= 'interrupted';

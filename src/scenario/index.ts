@@ -15,6 +15,7 @@ export {
   type ScenarioOptions,
 } from './scenario.js';
 export { stashScenario, type Call } from './stash.js';
+export { kernelSourceOf } from './kernel-source.js';
 export { record, type Recording } from './record.js';
 export {
   decodeSchedule,

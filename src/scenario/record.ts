@@ -1,8 +1,9 @@
 /** Recording an interleaving of a scenario as a trace. */
 
 import { framesOf, replay, switchesIn, type Program, type Schedule } from '../explore/index.js';
-import type { Machine, Node } from '../machine/index.js';
+import { withStacks, type Machine, type Node } from '../machine/index.js';
 import { Recorder, Snapshots, type Snapshot, type Trace, type TraceFrame } from '../trace/index.js';
+import { kernelSourceOf } from './kernel-source.js';
 
 export interface Recording {
   readonly trace: Trace;
@@ -13,18 +14,18 @@ export interface Recording {
 /** Replay a schedule and write everything down. */
 export function record(program: Program, schedule: Schedule): Recording {
   let machine: Machine | null = null;
-  const cache = new Map<Node, readonly TraceFrame[]>();
+  const frames = new Map<string, readonly TraceFrame[]>();
   const framesAt = (node: Node): readonly TraceFrame[] => {
-    let frames = cache.get(node);
-    if (frames === undefined) {
-      frames = framesOf(machine!.stackAt(node)).map(({ fn, file, line }) => ({
-        fn,
-        file: file.replace(/^.*\/(?=(?:src|dist|examples)\/)/, ''),
-        line,
-      }));
-      cache.set(node, frames);
+    const text = stackOf(node) ?? machine!.stackAt(node);
+    let found = frames.get(text);
+    if (found === undefined) {
+      found = framesOf(text).map(({ fn, file: path, line }) => {
+        const file = path.replace(/^.*\/(?=(?:src|dist|examples|test)\/)/, '');
+        return { fn, file, line, kernel: kernelSourceOf(fn, file) };
+      });
+      frames.set(text, found);
     }
-    return frames;
+    return found;
   };
   const recorder = new Recorder(framesAt);
   const snapshots = new Snapshots(recorder.names);
@@ -37,14 +38,36 @@ export function record(program: Program, schedule: Schedule): Recording {
       return made;
     },
   };
-  const replayed = replay(built, schedule, {
-    observer: recorder,
-    beforeStep: (step) => recorder.beforeStep(step),
-    afterStep: (_step, after) => snapshots.take(after),
-  });
+  // Every operation notes its stack when it is first reached: asking later would run the task again.
+  const replayed = withStacks(() =>
+    replay(built, schedule, {
+      observer: recorder,
+      beforeStep: (step, decision, at) =>
+        recorder.beforeStep(
+          step,
+          at.tasks.find(({ key }) => key === decision.task)!,
+          at,
+        ),
+      afterStep: (_step, after) => {
+        recorder.afterStep(after);
+        snapshots.take(after);
+      },
+    }),
+  );
   const switches = switchesIn(replayed.machine, schedule);
   return {
     trace: recorder.trace(program.name, schedule.length, switches, replayed),
     snapshots: snapshots.all,
   };
+}
+
+/** The stack noted at a node and at all its callers; null if one of them noted none. */
+function stackOf(node: Node): string | null {
+  let text = '';
+  for (let at: Node | null = node; at !== null; at = at.root.caller) {
+    const own = at.op?.frames?.stack;
+    if (own === undefined) return null;
+    text += `${own}\n`;
+  }
+  return text;
 }

@@ -1,4 +1,5 @@
 /** Traces: recording and rendering one interleaving. */
+export { explanationLines, type ExplanationOptions } from './explanation.js';
 export {
   createKernelLog,
   KERNEL_LEVELS,

@@ -1,11 +1,14 @@
 /**
  * The ladder: an interleaving as text, one line per access, one column per CPU.
  *
- * Invariants: no line is wider than asked for (80 by default); colour is never the only carrier of
- * meaning. Values: `->` read, `=` written, `a -> b` changed in one step, `✗` the access that broke.
+ * Invariants: no line is wider than asked for (80 by default) and nothing is cut off; colour is
+ * never the only carrier of meaning. Rows are numbered by step; what goes with a step without being
+ * one has no number. Folded steps leave a gap in the numbers.
  */
 
-import type { Trace, TraceOperation } from './schema.js';
+import { keyOperations, runsOf } from './fold.js';
+import type { Trace, TraceOperation, TraceTurn } from './schema.js';
+import { ASCII, functionOf, UNICODE, wordsOf, wrap, type Glyphs } from './words.js';
 
 /** How to colour; the identity functions give plain text. */
 export interface Palette {
@@ -26,264 +29,180 @@ export interface LadderOptions {
   readonly verbose?: boolean;
 }
 
-interface Glyphs {
-  readonly here: string;
-  readonly rail: string;
-  readonly bad: string;
-  readonly read: string;
-  readonly change: string;
-  readonly fold: string;
-}
-
-const UNICODE: Glyphs = { here: '●', rail: '│', bad: '✗', read: '➜', change: '→', fold: '⋮' };
-const ASCII: Glyphs = { here: 'o', rail: '|', bad: 'X', read: '->', change: '=>', fold: ':' };
-
-/** Operations folded away when more than this many of one task follow each other. */
-const FOLD_OVER = 3;
+/** A gap of this many steps and more gets a line of its own. */
+const FOLD_LINE = 5;
+const FUNCTION_WIDTH_MAX = 22;
 
 /** Render a trace. Lines are joined by newlines, without one at the end. */
 export function ladder(trace: Trace, options: LadderOptions = {}): string {
-  const glyphs = options.ascii === true ? ASCII : UNICODE;
-  const palette = options.palette ?? PLAIN;
-  const width = Math.max(60, options.width ?? 80);
-  const columns = columnsOf(trace);
-  const lines: string[] = [header(trace, columns)];
-  const shown = trace.operations.filter(
-    (operation) => options.verbose === true || matters(operation),
-  );
-  const numbered = new Map(shown.map((operation, i) => [operation.n, i + 1]));
-  let last = -1;
-  for (const run of runsOf(shown)) {
-    const { task } = run[0];
-    const rails = (mark: string, at: number): string => columns.rails(mark, at, glyphs.rail);
-    if (last !== -1 && task !== last && !trace.tasks[task].actor) {
-      const from = trace.tasks[last].actor ? '' : ` ${trace.tasks[last].name} is preempted;`;
-      lines.push(
-        palette.dim(
-          clip(`      ${rails(glyphs.rail, -1)} ~${from} ${trace.tasks[task].name} runs`, width),
-        ),
-      );
+  return new Ladder(trace, options).text();
+}
+
+class Ladder {
+  readonly #trace: Trace;
+  readonly #glyphs: Glyphs;
+  readonly #palette: Palette;
+  readonly #width: number;
+  readonly #verbose: boolean;
+  readonly #column: readonly number[];
+  readonly #columns: number;
+  readonly #names: readonly string[];
+  #fnWidth = 0;
+
+  constructor(trace: Trace, options: LadderOptions) {
+    this.#trace = trace;
+    this.#glyphs = options.ascii === true ? ASCII : UNICODE;
+    this.#palette = options.palette ?? PLAIN;
+    this.#width = Math.max(60, options.width ?? 80);
+    this.#verbose = options.verbose ?? false;
+    const cpus = trace.tasks.filter(({ actor }) => !actor);
+    cpus.sort((a, b) => a.cpu! - b.cpu!);
+    this.#names = cpus.map(({ name }) => name);
+    this.#column = trace.tasks.map(({ cpu }) => cpu ?? cpus.length);
+    this.#columns = cpus.length + (trace.tasks.some(({ actor }) => actor) ? 1 : 0);
+  }
+
+  text(): string {
+    const { operations, turns, tasks } = this.#trace;
+    const keys = this.#verbose ? null : keyOperations(this.#trace);
+    const shown = operations.filter(({ n }) => keys === null || keys.has(n));
+    const longest = shown.map((o) => functionOf(o, tasks[o.task].name).length);
+    this.#fnWidth = Math.min(FUNCTION_WIDTH_MAX, Math.max(8, ...longest));
+    const lines = this.#header();
+    const turnAt = new Map(turns.map((turn) => [turn.step, turn]));
+    for (const run of runsOf(operations)) {
+      const turn = turnAt.get(run[0].step);
+      if (turn !== undefined) lines.push(...this.#turn(turn));
+      lines.push(...this.#run(run, keys));
     }
-    last = task;
-    for (const item of options.verbose === true ? run : fold(run, trace)) {
-      if (typeof item === 'number') {
-        lines.push(
-          palette.dim(
-            clip(
-              `      ${rails(glyphs.fold, columns.of(task))} ${glyphs.fold} ${item} more steps of ${trace.tasks[task].name}`,
-              width,
-            ),
-          ),
-        );
+    lines.push('', ...this.#reports());
+    return lines.join('\n');
+  }
+
+  #header(): string[] {
+    const heads = this.#names.map((_, i) => ` C${i} `);
+    if (this.#columns > heads.length) heads.push('RCU ');
+    const who = this.#names.map((name, i) => `C${i} = ${name}`).join(', ');
+    return [
+      ...wrap(`      ${who}`, this.#width, '      '),
+      `      ${heads.join('')} ${'function'.padEnd(this.#fnWidth)} access`,
+    ];
+  }
+
+  #run(run: readonly TraceOperation[], keys: ReadonlySet<number> | null): string[] {
+    const lines: string[] = [];
+    let hidden: TraceOperation[] = [];
+    const flush = (): void => {
+      const steps = hidden.filter(({ main }) => main);
+      if (steps.length >= FOLD_LINE) lines.push(...this.#folded(hidden[0].task, steps));
+      hidden = [];
+    };
+    for (const operation of run) {
+      if (keys !== null && !keys.has(operation.n)) {
+        hidden.push(operation);
         continue;
       }
-      const bad = item.findings.length > 0;
-      const number = String(numbered.get(item.n)).padStart(4);
-      const mark = rails(bad ? glyphs.bad : glyphs.here, columns.of(task));
-      const fn = (item.stack[0]?.fn ?? trace.tasks[task].name).slice(0, 22).padEnd(22);
-      const text = clip(`${number}  ${mark} ${fn} ${access(item, glyphs)}`, width);
-      lines.push(bad ? palette.bad(text) : text);
-    }
-  }
-  lines.push('', ...explanation(trace, numbered, glyphs, width, palette));
-  return lines.join('\n');
-}
-
-interface Columns {
-  readonly of: (task: number) => number;
-  readonly rails: (mark: string, at: number, rail: string) => string;
-}
-
-/** A column for each task, and one for all actors of RCU together. */
-function columnsOf(trace: Trace): Columns & { readonly names: readonly string[] } {
-  const names = trace.tasks.filter((task) => !task.actor).map((task) => task.name);
-  const column = trace.tasks.map((task) => (task.actor ? names.length : names.indexOf(task.name)));
-  const count = names.length + (trace.tasks.some((task) => task.actor) ? 1 : 0);
-  return {
-    names,
-    of: (task) => column[task],
-    rails: (mark, at, rail) =>
-      Array.from({ length: count }, (_, i) => ` ${i === at ? mark : rail}  `).join(''),
-  };
-}
-
-function header(trace: Trace, columns: { readonly names: readonly string[] }): string {
-  const heads = columns.names.map((_, i) => ` C${i} `);
-  if (trace.tasks.some((task) => task.actor)) heads.push('RCU ');
-  const who = columns.names.map((name, i) => `C${i} = ${name}`).join(', ');
-  return `      ${who}\n      ${heads.join('')} function               access`;
-}
-
-/** Is the operation worth a line? Private memory and bookkeeping are not. */
-function matters(operation: TraceOperation): boolean {
-  if (operation.findings.length > 0) return true;
-  if (!operation.visible) return false;
-  return !['fence', 'spawn', 'sectionAwait', 'alloc'].includes(operation.op);
-}
-
-function runsOf(operations: readonly TraceOperation[]): TraceOperation[][] {
-  const runs: TraceOperation[][] = [];
-  for (const operation of operations) {
-    const run = runs.at(-1);
-    if (run !== undefined && run[0].task === operation.task) run.push(operation);
-    else runs.push([operation]);
-  }
-  return runs;
-}
-
-/** Keep what other tasks' operations or the report depend on; count the rest. */
-function fold(run: TraceOperation[], trace: Trace): (TraceOperation | number)[] {
-  const result: (TraceOperation | number)[] = [];
-  let skipped: TraceOperation[] = [];
-  const flush = (): void => {
-    if (skipped.length > FOLD_OVER) result.push(skipped.length);
-    else result.push(...skipped);
-    skipped = [];
-  };
-  for (const [i, operation] of run.entries()) {
-    if (i === 0 || i === run.length - 1 || isKey(operation, trace)) {
       flush();
-      result.push(operation);
-    } else {
-      skipped.push(operation);
+      lines.push(...this.#row(operation));
     }
+    flush();
+    return lines;
   }
-  flush();
-  return result;
-}
 
-/** Operations that tell the story: what reports are about, and what changes the shared pointers. */
-function isKey(operation: TraceOperation, trace: Trace): boolean {
-  if (operation.findings.length > 0 || operation.op === 'free' || operation.op === 'atomic')
-    return true;
-  if (operation.branches.length > 0) return true;
-  if (operation.op === 'sectionSnapshot' || operation.wrote?.startsWith('dead') === true)
-    return true;
-  const guilty = new Set(
-    trace.operations.filter((o) => o.findings.length > 0).map((o) => `${o.object}.${o.field}`),
-  );
-  if (operation.wrote !== null && guilty.has(`${operation.object}.${operation.field}`)) return true;
-  return operation.field === 'stashed' || /rcu/i.test(operation.op);
-}
-
-function access(operation: TraceOperation, glyphs: Glyphs): string {
-  const where =
-    operation.object === null
-      ? ''
-      : `${operation.object}${operation.field === null ? '' : `.${operation.field}`}`;
-  const { value, wrote } = operation;
-  switch (operation.op) {
-    case 'read':
-    case 'await':
-      return `${where} ${glyphs.read} ${value}`;
-    case 'write':
-      return `${where} = ${wrote}`;
-    case 'cmpxchg':
-      return wrote === null
-        ? `cmpxchg ${where} fails, is ${value}`
-        : `cmpxchg ${where} ${value} ${glyphs.change} ${wrote}`;
-    case 'refInc':
-      return `${where} gets one more, is ${wrote}`;
-    case 'refDec':
-      return `${where} gets one less, is ${wrote}`;
-    case 'xchg':
-    case 'add':
-    case 'or':
-    case 'and':
-      return `${where} ${value} ${glyphs.change} ${wrote}`;
-    case 'lock':
-      return `${lockName(operation)} taken`;
-    case 'unlock':
-      return `${lockName(operation)} released`;
-    case 'trylock':
-      return wrote === null
-        ? `${lockName(operation)} is busy`
-        : `${lockName(operation)} taken (try)`;
-    case 'listAdd':
-      return `${where} gains ${wrote}`;
-    case 'listDel':
-      return `${where} loses ${wrote}`;
-    case 'free':
-      return `${operation.object} is FREED`;
-    case 'sectionEnter':
-      return 'rcu_read_lock';
-    case 'sectionExit':
-      return 'rcu_read_unlock';
-    case 'atomic':
-      return operation.stack[0]?.fn === 'release'
-        ? 'the descriptor is closed'
-        : 'the descriptor is open';
-    case 'sectionSnapshot':
-      return 'a grace period is asked for';
-    case 'relax':
-      return 'cpu_relax';
-    default:
-      return `${operation.op} ${where}`;
+  #folded(task: number, steps: readonly TraceOperation[]): string[] {
+    const name = this.#trace.tasks[task].name;
+    const [first, last] = [steps[0], steps.at(-1)!].map((step) => functionOf(step, name));
+    const where = first === last ? `in ${first}` : `${first} to ${last}`;
+    const mark = this.#rails(this.#glyphs.fold, this.#column[task]);
+    const head = `      ${mark} ${this.#glyphs.fold} `;
+    return this.#lines(head, `${steps.length} steps, ${where}`).map(this.#palette.dim);
   }
-}
 
-function lockName(operation: TraceOperation): string {
-  return `${operation.object}.${operation.field === 'd_lockref' ? 'd_lock' : operation.field}`;
-}
+  #turn({ task, from, why, on, heldBy }: TraceTurn): string[] {
+    const { tasks } = this.#trace;
+    const waits = `waits for ${on}${heldBy === null ? '' : `, held by ${heldBy}`}`;
+    const reason = { preempted: 'is preempted', ended: 'has ended', waits }[why];
+    const text = `~ ${tasks[from].name} ${reason}; ${tasks[task].name} runs`;
+    return this.#lines(`      ${this.#rails('', -1)} `, text).map(this.#palette.dim);
+  }
 
-function explanation(
-  trace: Trace,
-  numbered: ReadonlyMap<number, number>,
-  glyphs: Glyphs,
-  width: number,
-  palette: Palette,
-): string[] {
-  const lines: string[] = [];
-  for (const { title, detail, operation } of trace.findings) {
-    const at = trace.operations[operation - 1];
-    const number = at === undefined ? undefined : numbered.get(at.n);
-    lines.push(
-      ...wrap(`${glyphs.bad} ${number === undefined ? '' : `step ${number}: `}${title}`, width).map(
-        palette.bad,
-      ),
+  #row(operation: TraceOperation): string[] {
+    const bad = operation.findings.length > 0;
+    const number = operation.main || bad ? String(operation.step) : '';
+    const mark = this.#rails(
+      bad ? this.#glyphs.bad : this.#glyphs.here,
+      this.#column[operation.task],
     );
-    if (
-      at !== undefined &&
-      at.object !== null &&
-      trace.freed[at.object] !== undefined &&
-      at.op !== 'free'
-    ) {
-      const freedAt = trace.operations[trace.freed[at.object] - 1];
-      lines.push(
-        ...wrap(
-          `  ${at.object} was freed at step ${numbered.get(freedAt.n)} by ${trace.tasks[freedAt.task].name}` +
-            `; ${trace.tasks[at.task].name} still has a pointer to it`,
-          width,
-        ),
-      );
-    } else if (detail !== '') {
-      lines.push(...wrap(`  ${detail}`, width));
-    }
+    const fn = functionOf(operation, this.#trace.tasks[operation.task].name);
+    const head = `${number.padStart(4)}  ${mark} ${fn.padEnd(this.#fnWidth)} `;
+    const source = this.#verbose ? this.#source(operation) : '';
+    const words = `${wordsOf(operation, this.#glyphs)}${source}`;
+    const isWide = fn.length > this.#fnWidth;
+    const lines = isWide
+      ? [head.trimEnd(), ...this.#lines(this.#blank(), words)]
+      : this.#lines(head, words);
+    return bad ? lines.map(this.#palette.bad) : lines;
   }
-  if (trace.findings.length === 0) lines.push('nothing was reported on this interleaving');
-  return lines;
+
+  /** Where a value came from. */
+  #source({ readsFrom, task }: TraceOperation): string {
+    if (readsFrom === null) return '';
+    const writer = this.#trace.operations[readsFrom - 1];
+    if (readsFrom === 0 || writer === undefined) return '';
+    return writer.task === task
+      ? ''
+      : ` (by ${this.#trace.tasks[writer.task].name} in step ${writer.step})`;
+  }
+
+  #blank(): string {
+    return `      ${this.#rails('', -1)} ${' '.repeat(this.#fnWidth)} `;
+  }
+
+  /** A text behind a head; what does not fit goes on under it. */
+  #lines(head: string, text: string): string[] {
+    const room = Math.max(12, this.#width - [...head].length);
+    const [first, ...others] = wrap(text, room).flatMap((line) => pieces(line, room));
+    return [head + first, ...others.map((line) => this.#under(head) + line)];
+  }
+
+  #under(head: string): string {
+    const rails = `      ${this.#rails('', -1)} `;
+    return rails.padEnd([...head].length);
+  }
+
+  #rails(mark: string, at: number): string {
+    const rail = (i: number): string => ` ${i === at ? mark : this.#glyphs.rail}  `;
+    return Array.from({ length: this.#columns }, (_, i) => rail(i)).join('');
+  }
+
+  #reports(): string[] {
+    const { findings, operations, freed, tasks } = this.#trace;
+    if (findings.length === 0) return ['nothing was reported on this interleaving'];
+    const lines: string[] = [];
+    for (const { title, detail, operation } of findings) {
+      const at = operations[operation - 1];
+      const where = at === undefined ? '' : `step ${at.step}: `;
+      const text = `${this.#glyphs.bad} ${where}${title}`;
+      lines.push(...wrap(text, this.#width, '  ').map(this.#palette.bad));
+      const by = at?.object == null ? undefined : operations[(freed[at.object] ?? 0) - 1];
+      if (by !== undefined && by.n < at.n) {
+        const who = tasks[at.task].name;
+        const text = `  ${at.object} was freed at step ${by.step} by ${tasks[by.task].name}; ${who} still has a pointer to it`;
+        lines.push(...wrap(text, this.#width, '  '));
+      } else if (detail !== '' && !title.includes('data-race')) {
+        lines.push(...wrap(`  ${detail}`, this.#width, '  '));
+      }
+    }
+    return lines;
+  }
 }
 
-function clip(line: string, width: number): string {
-  return [...line].length <= width ? line : `${[...line].slice(0, width - 2).join('')}..`;
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line.length > 0 && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = `    ${word}`;
-    } else {
-      line =
-        line.length === 0 && lines.length === 0 && word === ''
-          ? ' '
-          : line === ''
-            ? word
-            : `${line} ${word}`;
-    }
+/** A line in pieces of at most `width` characters, if it has no place to break. */
+function pieces(line: string, width: number): string[] {
+  const characters = [...line];
+  const all: string[] = [];
+  for (let i = 0; i === 0 || i < characters.length; i += width) {
+    all.push(characters.slice(i, i + width).join(''));
   }
-  lines.push(line);
-  return lines;
+  return all;
 }

@@ -9,13 +9,15 @@ import {
   Struct,
   type AnyOp,
   type Cell,
+  REFCOUNT_PIN,
   type Finding,
+  type Machine,
   type Node,
   type Observer,
   type TaskRec,
 } from '../machine/index.js';
 import { Names } from './names.js';
-import type { Trace, TraceFrame, TraceOperation } from './schema.js';
+import type { Trace, TraceFrame, TraceOperation, TraceTurn } from './schema.js';
 import { TRACE_SCHEMA_VERSION } from './schema.js';
 
 const OP_NAMES = Object.fromEntries(Object.entries(KIND).map(([name, kind]) => [kind, name]));
@@ -39,6 +41,10 @@ export class Recorder implements Observer {
   readonly #tasks: TaskRec[] = [];
   readonly #writtenBy = new Map<Cell, number>();
   readonly #freed: Record<string, number> = {};
+  readonly #allocated: Record<string, number> = {};
+  readonly #turns: (Omit<TraceTurn, 'task' | 'from'> & { task: TaskRec; from: TaskRec })[] = [];
+  readonly #starts: (TaskRec | null)[] = [];
+  #running: TaskRec | null = null;
   readonly #framesAt: (node: Node) => readonly TraceFrame[];
   readonly #rcu: number;
   #step = 0;
@@ -49,9 +55,42 @@ export class Recorder implements Observer {
     this.#rcu = rcuSection;
   }
 
-  /** Call before each step. */
-  beforeStep(step: number): void {
+  /** Call before each step, with the task that takes it. */
+  beforeStep(step: number, task: TaskRec, machine: Machine): void {
     this.#step = step;
+    if (task.actor) return;
+    const from = this.#running;
+    this.#running = task;
+    if (from === null || from === task) return;
+    if (from.ended.value) {
+      this.#turns.push({ step, task, from, why: 'ended', on: null, heldBy: null });
+    } else if (machine.enabled(from)) {
+      this.#turns.push({ step, task, from, why: 'preempted', on: null, heldBy: null });
+    } else {
+      const { on, heldBy } = this.#waitOf(from, machine);
+      this.#turns.push({ step, task, from, why: 'waits', on, heldBy });
+    }
+  }
+
+  /** Call after each step. */
+  afterStep(machine: Machine): void {
+    for (let i = this.#operations.length - 1; i >= 0; i -= 1) {
+      if (this.#operations[i].step !== this.#step) break;
+      this.#operations[i].main = this.#nodes[i] === machine.visibleNode;
+    }
+  }
+
+  #waitOf(task: TaskRec, machine: Machine): { on: string; heldBy: string | null } {
+    const op = task.node.value?.op ?? null;
+    if (op === null) return { on: 'nothing', heldBy: null };
+    if (op.kind !== KIND.lock) return { on: WAITS[op.kind] ?? 'a value', heldBy: null };
+    const holder = machine.tasks.find((other) => {
+      for (let held = other.node.value?.context.held ?? null; held !== null; held = held.next) {
+        if (held.cell === op.cell) return true;
+      }
+      return false;
+    });
+    return { on: lockName(op.cell, this.names), heldBy: holder?.name ?? null };
   }
 
   operation(task: TaskRec, node: Node, op: AnyOp, result: unknown, after: Node): void {
@@ -67,7 +106,9 @@ export class Recorder implements Observer {
     this.#operations.push({
       n,
       step: this.#step,
+      main: false,
       task: index,
+      cpu: task.actor ? null : 0,
       stack: this.#framesAt(node),
       op: OP_NAMES[op.kind] ?? 'unknown',
       order: op.order,
@@ -77,6 +118,10 @@ export class Recorder implements Observer {
       readsFrom: value === null || cell === null ? null : (this.#writtenBy.get(cell) ?? 0),
       wrote,
       visible: cell === null ? op.kind !== KIND.fence : cell.struct.owner.value !== task,
+      commutes:
+        (op.kind === KIND.refInc || op.kind === KIND.refDec) &&
+        (cell!.value as number) > REFCOUNT_PIN / 2,
+      starts: null,
       locksHeld: locksOf(node, this.names),
       rcuDepth: after.rest.context.depth[this.#rcu] ?? 0,
       branches: arrivals.flatMap((at) =>
@@ -85,6 +130,10 @@ export class Recorder implements Observer {
       log: arrivals.flatMap((at) => at.log ?? []),
       findings: [],
     });
+    this.#starts.push(op.kind === KIND.spawn ? (result as TaskRec) : null);
+    if (op.kind === KIND.alloc && result instanceof Struct) {
+      this.#allocated[this.names.of(result)] = n;
+    }
     if (cell !== null && wrote !== null) this.#writtenBy.set(cell, n);
     if (op.kind === KIND.free && op.a instanceof Struct) this.#freed[this.names.of(op.a)] = n;
   }
@@ -155,15 +204,34 @@ export class Recorder implements Observer {
       const { cell } = finding;
       const detail =
         cell === null ? finding.detail : `on ${this.names.of(cell.struct)}.${cell.name}`;
-      return { title, detail, operation: at?.n ?? 0 };
+      return { title, kind: finding.kind, detail, operation: at?.n ?? 0 };
     });
+    const cpus = this.#tasks.filter(({ actor }) => !actor);
+    cpus.sort((a, b) => a.index - b.index);
+    const cpuOf = (task: TaskRec): number | null => (task.actor ? null : cpus.indexOf(task));
+    for (const [i, operation] of this.#operations.entries()) {
+      operation.cpu = cpuOf(this.#tasks[operation.task]);
+      const started = this.#starts[i];
+      const index = started === null ? -1 : this.#tasks.indexOf(started);
+      operation.starts = index < 0 ? null : index;
+    }
     return {
       schema: TRACE_SCHEMA_VERSION,
       program,
-      tasks: this.#tasks.map(({ name, actor }) => ({ name, actor })),
+      tasks: this.#tasks.map((task) => ({
+        name: task.name,
+        actor: task.actor,
+        cpu: cpuOf(task),
+      })),
       operations: this.#operations,
+      turns: this.#turns.map((turn) => ({
+        ...turn,
+        task: this.#tasks.indexOf(turn.task),
+        from: this.#tasks.indexOf(turn.from),
+      })),
       findings,
       freed: this.#freed,
+      allocated: this.#allocated,
       steps,
       switches,
       diverged: replayed.diverged,
@@ -171,10 +239,22 @@ export class Recorder implements Observer {
   }
 }
 
+/** What a task waits for that waits for no lock. */
+const WAITS: Readonly<Record<number, string>> = {
+  [KIND.await]: 'a value',
+  [KIND.relax]: 'a change',
+  [KIND.sectionAwait]: 'a grace period',
+  [KIND.join]: 'a task',
+};
+
 function locksOf(node: Node, names: Names): string[] {
   const locks: string[] = [];
   for (let held = node.context.held; held !== null; held = held.next) {
-    locks.push(`${names.of(held.cell.struct)}.${held.cell.lockClass ?? held.cell.name}`);
+    locks.push(lockName(held.cell, names));
   }
   return locks;
+}
+
+function lockName(cell: Cell, names: Names): string {
+  return `${names.of(cell.struct)}.${cell.lockClass ?? cell.name}`;
 }

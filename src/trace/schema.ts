@@ -2,16 +2,19 @@
  * The trace: one interleaving, every operation of it, as plain data.
  *
  * Versioned; fields are only ever added. Everything that is rendered, saved or compared is made
- * from this, so that no renderer needs the machine.
+ * from this, so that no renderer needs the machine. schema/trace.schema.json says the same in JSON
+ * Schema, docs/traces.md in words.
  */
 
 export const TRACE_SCHEMA_VERSION = 1;
 
-/** A place in kernel code. */
+/** A place in kernel code: ours, and the one that it mirrors. */
 export interface TraceFrame {
   readonly fn: string;
   readonly file: string;
   readonly line: number;
+  /** The kernel's own file and function; null for what the kernel does not have. */
+  readonly kernel: { readonly file: string; readonly fn: string } | null;
 }
 
 /** One operation. */
@@ -20,8 +23,12 @@ export interface TraceOperation {
   readonly n: number;
   /** Number of the scheduling step it belongs to, from 1. */
   readonly step: number;
+  /** Is it the operation that makes the step one? The others go with it, since nobody notices. */
+  readonly main: boolean;
   /** Index into `tasks`. */
   readonly task: number;
+  /** Number of the CPU; null for an actor of RCU. */
+  readonly cpu: number | null;
   /** Kernel functions, innermost first. */
   readonly stack: readonly TraceFrame[];
   /** What it does: `read`, `cmpxchg`, `lock`, ... */
@@ -37,6 +44,10 @@ export interface TraceOperation {
   readonly wrote: string | null;
   /** Can another task notice it? */
   readonly visible: boolean;
+  /** Does it change a count in a way that no order of such changes can be told from another? */
+  readonly commutes: boolean;
+  /** Task that it starts, as an index into `tasks`; null if none, or if that one does nothing. */
+  readonly starts: number | null;
   readonly locksHeld: readonly string[];
   readonly rcuDepth: number;
   /** Branches taken and log lines printed right after it. */
@@ -50,6 +61,22 @@ export interface TraceTask {
   readonly name: string;
   /** An actor of RCU, not a CPU of its own. */
   readonly actor: boolean;
+  /** Number of the CPU it runs on; null for an actor. */
+  readonly cpu: number | null;
+}
+
+/** Another task goes on than before; actors of RCU run beside the CPUs and make no turn. */
+export interface TraceTurn {
+  /** The first step of the task that goes on. */
+  readonly step: number;
+  readonly task: number;
+  /** Who ran before, and why it does not go on. */
+  readonly from: number;
+  readonly why: 'preempted' | 'ended' | 'waits';
+  /** What it waits for: a lock, or the operation; null unless it waits. */
+  readonly on: string | null;
+  /** The task that holds the lock; null if that does not apply. */
+  readonly heldBy: string | null;
 }
 
 export interface Trace {
@@ -57,16 +84,41 @@ export interface Trace {
   readonly program: string;
   readonly tasks: readonly TraceTask[];
   readonly operations: readonly TraceOperation[];
+  readonly turns: readonly TraceTurn[];
   /** Titles and details of everything reported, in order. */
   readonly findings: readonly {
     readonly title: string;
+    readonly kind: string;
     readonly detail: string;
     readonly operation: number;
   }[];
   /** Who freed what, and when: object name to operation number. */
   readonly freed: Readonly<Record<string, number>>;
+  /** The same for allocations; what set-up allocated has 0. */
+  readonly allocated: Readonly<Record<string, number>>;
   readonly steps: number;
   readonly switches: number;
   /** Where the schedule did not fit, if it did not. */
   readonly diverged: { readonly step: number; readonly reason: string } | null;
+}
+
+/** Why an interleaving fails, by numbers of steps; the explorer's explain() makes it. */
+export interface TraceExplanation {
+  readonly minimal: boolean;
+  /** The part of the interleavings that fails, before the first step and after each. */
+  readonly doom: readonly (number | null)[];
+  /** After this step every interleaving fails. */
+  readonly noReturn: number | null;
+  readonly near: {
+    /** With the second of these steps before the first, it passes. */
+    readonly pair: readonly [number, number];
+    readonly steps: number;
+    readonly switches: number;
+    /** After that, no interleaving fails; null if that is not known. */
+    readonly every: boolean | null;
+    /** Its replay token, if it has one. */
+    readonly token: string | null;
+  } | null;
+  /** Why something is missing. */
+  readonly stopped: string | null;
 }

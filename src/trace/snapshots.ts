@@ -6,7 +6,7 @@
  */
 
 import { produce } from 'immer';
-import { LIFE, type Machine, type Struct } from '../machine/index.js';
+import { LIFE, type Cell, type Machine, type Struct } from '../machine/index.js';
 import type { Names } from './names.js';
 
 /** Field values as text, by field; `life` says whether the object is live or freed. */
@@ -20,6 +20,8 @@ const LIFE_NAMES = Object.fromEntries(Object.entries(LIFE).map(([name, value]) =
 export class Snapshots {
   readonly #names: Names;
   readonly #taken: Snapshot[] = [];
+  /** What each cell held when it was last looked at: only a change is written down. */
+  readonly #seen = new Map<Cell, unknown>();
 
   constructor(names: Names) {
     this.#names = names;
@@ -32,23 +34,37 @@ export class Snapshots {
 
   /** Add a snapshot of the machine as it is now. */
   take(machine: Machine): void {
-    const objects: Struct[] = [...machine.globals, ...machine.allocated];
     const before: Snapshot = this.#taken.at(-1) ?? {};
+    const changed = new Map<Struct, Cell[]>();
+    for (const objects of [machine.globals, machine.allocated]) {
+      for (const object of objects) {
+        if (object.cells.length === 0 || object.kind === 'machine') continue;
+        this.#look(object, object.life, changed);
+        for (const cell of object.cells) this.#look(object, cell, changed);
+      }
+    }
     this.#taken.push(
-      produce(before, (draft: Record<string, Record<string, string>>) => {
-        for (const object of objects) {
-          if (object.cells.length === 0 || object.kind === 'machine') continue;
-          const view = (draft[this.#names.of(object)] ??= {});
-          set(view, 'life', LIFE_NAMES[object.life.value] ?? '');
-          for (const cell of object.cells)
-            set(view, cell.name, this.#names.value(cell.value, cell));
-        }
-      }),
+      changed.size === 0
+        ? before
+        : produce(before, (draft: Record<string, Record<string, string>>) => {
+            for (const [object, cells] of changed) {
+              const view = (draft[this.#names.of(object)] ??= {});
+              for (const cell of cells) view[cell.name] = this.#valueOf(object, cell);
+            }
+          }),
     );
   }
-}
 
-/** Only a change may touch the draft, or nothing would be shared. */
-function set(view: Record<string, string>, field: string, value: string): void {
-  if (view[field] !== value) view[field] = value;
+  #look(object: Struct, cell: Cell, changed: Map<Struct, Cell[]>): void {
+    if (this.#seen.has(cell) && this.#seen.get(cell) === cell.value) return;
+    this.#seen.set(cell, cell.value);
+    const cells = changed.get(object);
+    if (cells === undefined) changed.set(object, [cell]);
+    else cells.push(cell);
+  }
+
+  #valueOf(object: Struct, cell: Cell): string {
+    if (cell === (object.life as Cell)) return LIFE_NAMES[object.life.value] ?? '';
+    return this.#names.value(cell.value, cell);
+  }
 }

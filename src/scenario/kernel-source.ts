@@ -1,0 +1,64 @@
+/**
+ * Which file of the kernel a function mirrors, so that a reader of a trace finds it there.
+ *
+ * By function where the folder's or the file's default is not right. The doc comments say the same;
+ * a test compares the two.
+ */
+
+/** By our file, or by our folder with a slash at the end. */
+const BY_FILE: Readonly<Record<string, string>> = {
+  'lockref/': 'lib/lockref.c',
+  'rcu/': 'kernel/rcu/tree.c',
+  'dcache/': 'fs/dcache.c',
+  'scenario/': 'fs/libfs.c',
+  'vfs/inode.ts': 'fs/inode.c',
+  'vfs/libfs.ts': 'fs/libfs.c',
+  'vfs/nsfs.ts': 'fs/nsfs.c',
+  'vfs/pidfs.ts': 'fs/pidfs.c',
+  'vfs/super.ts': 'fs/super.c',
+  'vfs/ino.ts': 'lib/idr.c',
+  'vfs/stashed.ts': 'kernel/pid.c',
+  'vfs/file.ts': 'fs/libfs.c',
+  'vfs/': 'fs/namei.c',
+};
+
+const BY_FUNCTION: Readonly<Record<string, string>> = {
+  rcu_read_lock: 'include/linux/rcupdate.h',
+  rcu_read_unlock: 'include/linux/rcupdate.h',
+  rcu_dereference: 'include/linux/rcupdate.h',
+  get_data: 'include/linux/pid.h',
+  put_pid: 'kernel/pid.c',
+  alloc_pid: 'kernel/pid.c',
+  put_ns: 'kernel/nsproxy.c',
+  alloc_ns: 'kernel/nsproxy.c',
+};
+
+/** Helpers of ours, and the kernel function that each is a part of. */
+const PART_OF: Readonly<Record<string, string>> = {
+  path_from_new_dentry: 'path_from_stashed',
+  check_stashed: 'path_from_stashed',
+  stashed_dentry_get: 'get_stashed_dentry',
+  lock_for_kill_or_give_up: 'lock_for_kill',
+  drop_reference_locked: 'fast_dput',
+  keep_or_condemn: 'dput',
+  dentry_kill: 'dput',
+};
+
+/** Bookkeeping of ours that no kernel has. */
+const OURS = new Set(['hold', 'release', 'open_stashed', 'close_stashed', 'process']);
+
+/**
+ * The kernel's file and function for one of ours; null if the kernel has none.
+ * @param file our file, from `src/` or `dist/` on
+ */
+export function kernelSourceOf(fn: string, file: string): { file: string; fn: string } | null {
+  const inside = /(?:src|dist)\/(([a-z]+\/).*)\.[cm]?[jt]s$/.exec(file);
+  if (OURS.has(fn)) return null;
+  const name = PART_OF[fn] ?? fn;
+  const known = BY_FUNCTION[name];
+  if (known !== undefined) return { file: known, fn: name };
+  if (inside === null) return null;
+  const [, path, folder] = inside as unknown as [string, string, string];
+  const found = BY_FILE[`${path}.ts`] ?? BY_FILE[folder];
+  return found === undefined ? null : { file: found, fn: name };
+}
