@@ -184,7 +184,10 @@ class Ladder {
       const where = at === undefined ? '' : `step ${at.step}: `;
       const text = `${this.#glyphs.bad} ${where}${title}`;
       lines.push(...wrap(text, this.#width, '  ').map(this.#palette.bad));
-      const by = at?.object == null ? undefined : operations[(freed[at.object] ?? 0) - 1];
+      const by =
+        at === undefined || at.object === null
+          ? undefined
+          : operations[(freed[at.object] ?? 0) - 1];
       if (by !== undefined && by.n < at.n) {
         const who = tasks[at.task].name;
         const text = `  ${at.object} was freed at step ${by.step} by ${tasks[by.task].name}; ${who} still has a pointer to it`;
