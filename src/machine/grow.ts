@@ -421,6 +421,15 @@ export class Grower {
         node.tracked = true;
         node.roundStart = true;
         break;
+      case 'not-in-section':
+        if (this.#depth(node.context, note.section) > 0) {
+          node.finding({
+            kind: 'RCU',
+            title: 'WARNING: suspicious RCU usage in %f',
+            detail: `illegal ${note.what} inside a ${note.section.name} read-side section`,
+          });
+        }
+        break;
       case 'warn':
         node.finding({ kind: 'WARN', title: `${note.title} in %f`, detail: '' });
         break;

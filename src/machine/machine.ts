@@ -714,6 +714,16 @@ export class Machine {
     const { options, body } = op.a as { options: SpawnOptions; body: Body };
     const args = this.store.values.list(op.b as readonly unknown[]);
     this.#publish(args);
+    const { head } = options;
+    if (head !== undefined && this.tasks.some((other) => isPendingFor(other, head))) {
+      this.#find(
+        task,
+        node,
+        'RCU',
+        'ODEBUG: activate active (active state 1) object: rcu_head in %f',
+        `${head.toString()} is queued already`,
+      );
+    }
     const child = task.spawnedAt(node.context.spawns, () =>
       this.#newTask(`${task.key}.${node.context.spawns}`, options, task),
     );
@@ -848,6 +858,12 @@ class Counts extends Struct {
     this.tasks.hashed = false;
     this.objects.hashed = false;
   }
+}
+
+/** Does this actor still wait for a grace period, with this object to work on? */
+function isPendingFor(task: TaskRec, head: Struct): boolean {
+  const node = task.actor ? task.node.value : null;
+  return node?.op?.kind === KIND.sectionAwait && node.root.args.includes(head);
 }
 
 function isPinned(count: number): boolean {

@@ -68,6 +68,7 @@ export type Note =
   | { readonly type: 'might-lock'; readonly cell: Cell }
   | { readonly type: 'assert-held'; readonly cell: Cell }
   | { readonly type: 'in-section'; readonly section: Section; readonly what: string }
+  | { readonly type: 'not-in-section'; readonly section: Section; readonly what: string }
   | { readonly type: 'warn'; readonly title: string }
   | { readonly type: 'round' };
 
@@ -414,6 +415,8 @@ export interface SpawnOptions {
   readonly name: string;
   /** Reports draw it as an actor of RCU and not as a CPU. */
   readonly actor?: boolean;
+  /** The object that this actor waits for a grace period for: only one actor at a time may. */
+  readonly head?: Struct;
 }
 
 /** Start a task. Every object it can reach goes through `args`: the machine shares them. */
@@ -492,6 +495,11 @@ export function lockdep_assert_held(cell: Cell<number>): Op<void> {
 /** The caller's contract: this runs inside the section. */
 export function assert_in_section(section: Section, what: string): Op<void> {
   return note({ type: 'in-section', section, what });
+}
+
+/** The caller's contract: this runs outside the section, since it waits for who is inside. */
+export function assert_not_in_section(section: Section, what: string): Op<void> {
+  return note({ type: 'not-in-section', section, what });
 }
 
 /** Report a kernel warning; `title` as the kernel prints it. Execution goes on. */

@@ -1,2 +1,5 @@
 /** RCU for the miniature kernel. */
-export * from './rcu.js';
+export { rcu_functions, type RcuOps } from './functions.js';
+export { RCU_POLLED_BRANCHES, RcuGpOldstate } from './polled.js';
+export { rcu_assign_pointer, rcu_section, type RcuCallback, type RcuKernel } from './rcu.js';
+export { DEFINE_SRCU, SrcuStruct } from './srcu.js';

@@ -10,6 +10,7 @@
 import {
   assert_in_section,
   join,
+  lockdep_assert_held,
   might_sleep,
   READ_ONCE,
   section_actors,
@@ -19,7 +20,6 @@ import {
   section_snapshot,
   smp_store_release,
   spawn,
-  type Bound,
   type Cell,
   type Machine,
   type Section,
@@ -33,12 +33,6 @@ export interface RcuKernel {
   readonly rcu: Section;
 }
 
-/** The RCU functions as kernel code calls them. */
-export type RcuOps = Omit<Bound<typeof rcu_functions>, 'call_rcu' | 'rcu_dereference'> & {
-  rcu_dereference<T>(cell: Cell<T>): Task<T>;
-  call_rcu<S extends Struct>(head: S, callback: RcuCallback<S>): Task<void>;
-};
-
 /** What runs after the grace period; may not sleep. */
 export type RcuCallback<S extends Struct> = (k: never, head: S) => Task<void>;
 
@@ -48,18 +42,33 @@ export function rcu_section(machine: Machine): Section {
 }
 
 /** Enter a reader. Nests, never waits. Source: include/linux/rcupdate.h. */
-function* rcu_read_lock(k: RcuKernel): Task<void> {
+export function* rcu_read_lock(k: RcuKernel): Task<void> {
   yield* section_enter(k.rcu);
 }
 
 /** Leave a reader. Source: include/linux/rcupdate.h. */
-function* rcu_read_unlock(k: RcuKernel): Task<void> {
+export function* rcu_read_unlock(k: RcuKernel): Task<void> {
   yield* section_exit(k.rcu);
 }
 
 /** Load a protected pointer; must be called inside a reader. Source: include/linux/rcupdate.h. */
-function* rcu_dereference<T>(k: RcuKernel, cell: Cell<T>): Task<T> {
+export function* rcu_dereference<T>(k: RcuKernel, cell: Cell<T>): Task<T> {
   yield* assert_in_section(k.rcu, `rcu_dereference(${cell.name})`);
+  return yield* READ_ONCE(cell);
+}
+
+/** Load a pointer whose target stays: the lock that excludes its freeing is held. */
+export function* rcu_dereference_protected<T>(
+  _k: RcuKernel,
+  cell: Cell<T>,
+  lock: Cell<number>,
+): Task<T> {
+  yield* lockdep_assert_held(lock);
+  return yield* READ_ONCE(cell);
+}
+
+/** Load a pointer only to look at its value; needs no reader. Source: include/linux/rcupdate.h. */
+export function* rcu_access_pointer<T>(_k: RcuKernel, cell: Cell<T>): Task<T> {
   return yield* READ_ONCE(cell);
 }
 
@@ -67,6 +76,8 @@ function* rcu_dereference<T>(k: RcuKernel, cell: Cell<T>): Task<T> {
 export function* rcu_assign_pointer<T>(cell: Cell<T>, value: T): Task<void> {
   yield* smp_store_release(cell, value);
 }
+
+const NAME = 'rcu';
 
 function* rcu_callback(
   k: RcuKernel,
@@ -82,32 +93,32 @@ function* rcu_callback(
  * Run `callback(head)` after a grace period. Never waits; may be called anywhere.
  * Source: kernel/rcu/tree.c.
  */
-function* call_rcu(k: RcuKernel, head: Struct, callback: RcuCallback<Struct>): Task<void> {
+export function* call_rcu(k: RcuKernel, head: Struct, callback: RcuCallback<Struct>): Task<void> {
   const token = yield* section_snapshot(k.rcu);
-  yield* spawn({ name: 'rcu', actor: true }, rcu_callback, k, token, head, callback);
+  yield* spawn({ name: NAME, actor: true, head }, rcu_callback, k, token, head, callback);
 }
 
 /** Wait for a grace period. Sleeps; inside a reader it would wait for itself. */
-function* synchronize_rcu(k: RcuKernel): Task<void> {
+export function* synchronize_rcu(k: RcuKernel): Task<void> {
   yield* might_sleep('synchronize_rcu');
+  const token = yield* section_snapshot(k.rcu);
+  yield* section_await(k.rcu, token);
+}
+
+/** A grace period in a hurry: what it waits for is the same. Sleeps. Source: kernel/rcu/tree_exp.h. */
+export function* synchronize_rcu_expedited(k: RcuKernel): Task<void> {
+  yield* might_sleep('synchronize_rcu_expedited');
   const token = yield* section_snapshot(k.rcu);
   yield* section_await(k.rcu, token);
 }
 
 /**
  * Wait until every callback queued so far has run. Sleeps. It does not wait for a grace period if
- * nothing is queued, nor for callbacks queued by those callbacks. Source: kernel/rcu/tree.c.
+ * nothing is queued, nor for callbacks queued by those callbacks, nor for kfree_rcu. Source: kernel/rcu/tree.c.
  */
-function* rcu_barrier(k: RcuKernel): Task<void> {
+export function* rcu_barrier(k: RcuKernel): Task<void> {
   yield* might_sleep('rcu_barrier');
-  for (const callback of yield* section_actors(k.rcu)) yield* join(callback);
+  for (const actor of yield* section_actors(k.rcu)) {
+    if (actor.name === NAME) yield* join(actor);
+  }
 }
-
-export const rcu_functions = {
-  rcu_read_lock,
-  rcu_read_unlock,
-  rcu_dereference,
-  call_rcu,
-  synchronize_rcu,
-  rcu_barrier,
-};
