@@ -8,6 +8,7 @@ import * as inode from './inode.js';
 import * as lru from './inode-lru.js';
 import * as v6_9 from './inode-v6.9.js';
 import * as libfs from './libfs.js';
+import * as numbers from './numbers.js';
 import * as nsfs from './nsfs.js';
 import * as pidfs from './pidfs.js';
 import * as stashed from './stashed.js';
@@ -66,6 +67,12 @@ export const vfs_functions = {
   evict_inodes: evict.evict_inodes,
   take_unused_inode: evict.take_unused_inode,
   generic_shutdown_super: evict.generic_shutdown_super,
+  get_next_ino: numbers.get_next_ino,
+  gen_cookie_next: numbers.gen_cookie_next,
+  iunique: numbers.iunique,
+  test_inode_iunique: numbers.test_inode_iunique,
+  idr_alloc_cyclic: numbers.idr_alloc_cyclic,
+  idr_remove: numbers.idr_remove,
   prepare_to_wait_bit: wait.prepare_to_wait_bit,
   schedule_and_finish_wait: wait.schedule_and_finish_wait,
   finish_wait_bit: wait.finish_wait_bit,

@@ -8,6 +8,7 @@ export { INODE_LRU_BRANCHES } from './inode-lru.js';
 export { INODE_V6_9_BRANCHES } from './inode-v6.9.js';
 export * from './kernel.js';
 export * from './libfs.js';
+export * from './numbers.js';
 export * from './stashed.js';
 export * from './super.js';
 export { vfs_functions } from './functions.js';
