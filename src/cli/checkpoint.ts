@@ -15,6 +15,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -24,7 +25,8 @@ import { UsageError } from './exit.js';
 import type { Job } from './job.js';
 import type { Found } from './messages.js';
 
-const MAGIC = 'dentrylab checkpoint 1\n';
+const KIND = 'dentrylab checkpoint ';
+const MAGIC = `${KIND}1\n`;
 const HASH_BYTES = 32;
 
 export type Saved =
@@ -68,6 +70,25 @@ export function sameWork(a: Job, b: Job): boolean {
 }
 
 /**
+ * Refuse a place where no checkpoint can be saved, before hours of work rely on it: taking the name
+ * of a device would replace it, and another file may be somebody's only copy.
+ * @throws UsageError
+ */
+export function assertCanHoldCheckpoint(path: string): void {
+  const directory = dirname(path);
+  if (!(statSync(directory, { throwIfNoEntry: false })?.isDirectory() ?? false)) {
+    throw new UsageError(`cannot save a checkpoint in ${directory}: no such directory`);
+  }
+  const known = statSync(path, { throwIfNoEntry: false });
+  if (known === undefined) return;
+  if (!known.isFile()) throw new UsageError(`${path} is not a regular file: name another one`);
+  const start = readFileSync(path).subarray(0, KIND.length).toString('latin1');
+  if (start !== KIND) {
+    throw new UsageError(`${path} is not a checkpoint and would be lost: name another file`);
+  }
+}
+
+/**
  * Write a checkpoint.
  * @param states the states visited, for the engine that remembers them
  * @throws UsageError if it cannot be written; the last one is still there
@@ -81,7 +102,10 @@ export function saveCheckpoint(
 ): void {
   const head: Head = { job, fingerprint, saved };
   const text = Buffer.from(`${MAGIC}${JSON.stringify(head)}\n`);
-  const body = states === null ? Buffer.alloc(0) : Buffer.from(states.buffer, 0, states.byteLength);
+  const body =
+    states === null
+      ? Buffer.alloc(0)
+      : Buffer.from(states.buffer, states.byteOffset, states.byteLength);
   const hash = createHash('sha256').update(text).update(body).digest();
   const draft = `${path}.tmp`;
   try {

@@ -15,7 +15,7 @@ import {
   type Program,
 } from '../explore/index.js';
 import type { Branch } from '../machine/index.js';
-import { fingerprintOf, loadCheckpoint, sameWork } from './checkpoint.js';
+import { assertCanHoldCheckpoint, fingerprintOf, loadCheckpoint, sameWork } from './checkpoint.js';
 import { EXIT, UsageError } from './exit.js';
 import { programOfJob, type Job } from './job.js';
 import type { Counts, Found } from './messages.js';
@@ -92,6 +92,8 @@ class Run {
   readonly #start = performance.now();
   #secondsBefore = 0;
   #saved = false;
+  /** Told once, not every 30 s. */
+  #lastFailure = '';
   #estimate: Outcome['estimate'] = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -143,6 +145,7 @@ class Run {
   async #explore(): Promise<Partial> {
     const { checkpoint, everyMs, resume } = this.#persistence;
     const target = checkpoint ?? resume;
+    if (checkpoint !== null) assertCanHoldCheckpoint(checkpoint);
     const fingerprint = target === null ? '' : fingerprintOf(this.#job);
     const saving: Saving | null =
       target === null
@@ -158,8 +161,11 @@ class Run {
     }
     if (shard !== null) return this.#units(saving, null);
     switch (engine) {
-      case 'dpor':
-        return (await this.#whole('dpor', WHOLE_EXECUTIONS_MAX)) ?? this.#units(saving, null);
+      case 'dpor': {
+        // What goes in one go cannot be saved halfway.
+        const whole = saving === null ? await this.#whole('dpor', WHOLE_EXECUTIONS_MAX) : null;
+        return whole ?? this.#units(saving, null);
+      }
       case 'random':
       case 'pct':
       case 'bounded':
@@ -184,8 +190,11 @@ class Run {
     try {
       save();
       this.#saved = true;
+      this.#lastFailure = '';
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
+      if (error.message === this.#lastFailure) return;
+      this.#lastFailure = error.message;
       this.#progress.clear();
       console.error(`dlab: ${error.message}; going on without`);
     }

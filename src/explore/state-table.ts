@@ -176,18 +176,22 @@ export class SharedStateTable implements Visited {
   /** Every state, three words each, for saving. No thread may be searching. */
   dump(): Int32Array {
     const keys = this.#keys;
-    let words = 0;
-    for (let base = 0; base < keys.length; base += WORDS) if (keys[base] !== 0) words += WORDS;
-    const states = new Int32Array(words);
+    // The count may lack what threads have not told yet.
+    let states = new Int32Array(WORDS * (this.#head[0] + LOT));
     let at = 0;
     for (let base = 0; base < keys.length; base += WORDS) {
       if (keys[base] === 0) continue;
+      if (at === states.length) {
+        const larger = new Int32Array(2 * at);
+        larger.set(states);
+        states = larger;
+      }
       states[at] = keys[base];
       states[at + 1] = keys[base + 1];
       states[at + 2] = keys[base + 2];
       at += WORDS;
     }
-    return states;
+    return states.subarray(0, at);
   }
 
   /** Take up what {@link dump} gave. */
