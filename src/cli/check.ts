@@ -1,10 +1,20 @@
 /** `dlab check`: explore scenarios and say what came out. */
 
 import type { Verdict } from '../explore/index.js';
+import type { CheckReport } from '../trace/index.js';
 import { EXIT, exitCodeOf, UsageError } from './exit.js';
 import { livenessVerdict } from './liveness.js';
 import { jobsOf, lookOf, persistenceOf, type CheckFlags } from './options.js';
-import { jsonOf, reportOf } from './report.js';
+import {
+  formatOf,
+  renderReports,
+  renderShown,
+  REPORT_FORMATS,
+  TRACE_FORMATS,
+  type Format,
+  type TraceFormat,
+} from './formats.js';
+import { checkReportOf, reportOf } from './report.js';
 import { runInWorker } from './runner.js';
 import { writeResult } from './shard.js';
 
@@ -12,26 +22,49 @@ import { writeResult } from './shard.js';
 export async function check(names: readonly string[], flags: CheckFlags): Promise<number> {
   const look = lookOf(flags);
   const verdicts: Verdict[] = [];
+  const reports: CheckReport[] = [];
+  const format = checkFormatOf(flags);
   const jobs = jobsOf(names, flags);
   const persistence = persistenceOf(flags, jobs);
   if (flags.out !== undefined && jobs.length > 1) {
     throw new UsageError('--out holds the result of one scenario: name one');
+  }
+  if (flags.liveness === true && format !== null && format !== 'jsonl') {
+    throw new UsageError(
+      '--liveness prints text or JSON lines: leave --format out, or --format jsonl',
+    );
   }
   for (const job of jobs) {
     const outcome = await runInWorker(job, persistence);
     const { result, interrupted, resumeFrom } = outcome;
     verdicts.push(result.verdict);
     if (flags.out !== undefined) writeResult(flags.out, job, outcome);
-    if (flags.json === true) console.log(JSON.stringify(jsonOf(job, result)));
-    else console.log(`${await reportOf(job, result, look, outcome)}\n`);
+    if (format === null) {
+      console.log(`${await reportOf(job, result, look, outcome)}\n`);
+    } else {
+      const { report, snapshots } = await checkReportOf(job, result);
+      const ofAll = REPORT_FORMATS.find((name) => name === format);
+      // A line per check is written as soon as it is known; a document has to wait for the last.
+      if (format === 'jsonl') console.log(renderReports('jsonl', [report]));
+      else if (ofAll !== undefined) reports.push(report);
+      else {
+        const text = renderShown(format as TraceFormat, report, snapshots, look);
+        if (text !== null) console.log(text);
+        else console.error(await reportOf(job, result, look, outcome));
+      }
+    }
     if (resumeFrom !== null) {
       console.error(`dlab: go on with: dlab ${resumeCommand(process.argv.slice(2), resumeFrom)}`);
     }
-    if (interrupted) return EXIT.interrupted;
+    if (interrupted) {
+      printDocument(format, reports);
+      return EXIT.interrupted;
+    }
     if (flags.liveness === true) {
-      verdicts.push(await livenessVerdict(job, flags.json === true, result.verdict));
+      verdicts.push(await livenessVerdict(job, format !== null, result.verdict));
     }
   }
+  printDocument(format, reports);
   return exitCodeOf(verdicts);
 }
 
@@ -48,4 +81,17 @@ function resumeCommand(words: readonly string[], path: string): string {
 /** A word as a POSIX shell reads it back. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** The formats that are one document about all checks. */
+function printDocument(format: Format | null, reports: readonly CheckReport[]): void {
+  const document = REPORT_FORMATS.find((name) => name === format && name !== 'jsonl');
+  if (document !== undefined) console.log(renderReports(document, reports));
+}
+
+function checkFormatOf({ format, json }: CheckFlags): Format | null {
+  if (format !== undefined) {
+    return formatOf<Format>(format, [...new Set<Format>([...TRACE_FORMATS, ...REPORT_FORMATS])]);
+  }
+  return json === true ? 'jsonl' : null;
 }

@@ -52,6 +52,10 @@ function commandLine(version: string, done: (code: number) => void): Command {
     .option('--bound <n>', 'only executions with at most n preemptions; proves nothing more')
     .option('--liveness', 'look for livelocks, bound retries, say who waits for whom')
     .option('--keep-going', 'find every bug, not the first')
+    .option(
+      '-f, --format <name>',
+      'ladder, lanes, splat, ftrace, json, jsonl, junit, sarif, perfetto, dot or hb',
+    )
     .option('--checkpoint <file>', 'save progress there, to go on later')
     .option('--checkpoint-every <time>', 'how often (default 30s)')
     .option('--resume <file>', 'go on with what was saved there')
@@ -96,6 +100,9 @@ Example, each line on a machine of its own but the last:
     .description('replay one interleaving')
     .argument('<token>', 'as printed by check')
     .option('--with <file>', 'the patch file that the token was made with')
+    .option('-f, --format <name>', 'ladder, lanes, splat, ftrace, json, jsonl, perfetto, dot or hb')
+    .option('--at <step>', 'all objects after that step; with --format dot, as a graph')
+    .option('--variant <name>', 'replay on another kernel than the token was made on')
     .option('--json', 'the whole trace with snapshots, as JSON')
     .option('--log', "the kernel's log, as JSON lines")
     .addHelpText(

@@ -30,6 +30,7 @@ export interface CheckFlags {
   readonly liveness?: boolean;
   readonly keepGoing?: boolean;
   readonly json?: boolean;
+  readonly format?: string;
   readonly ascii?: boolean;
   readonly width?: string;
   readonly color?: boolean;

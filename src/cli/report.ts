@@ -1,5 +1,6 @@
 /** What `check`, `demo` and `show` print about one exploration. */
 
+import { readFileSync } from 'node:fs';
 import pc from 'picocolors';
 import {
   explain,
@@ -14,12 +15,24 @@ import {
   explanationLines,
   ladder,
   PLAIN,
+  TRACE_SCHEMA_VERSION,
+  type CheckReport,
   type Palette,
+  type ReportedBug,
+  type Snapshot,
+  type Trace,
   type TraceExplanation,
 } from '../trace/index.js';
 import { programOfJob, type Job } from './job.js';
 import { estimateOf, group } from './progress.js';
 import type { Outcome } from './runner.js';
+
+/** The version of the package. */
+export const VERSION = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  }
+).version;
 
 export interface Look {
   readonly width: number;
@@ -163,15 +176,51 @@ function wrapList(head: string, items: readonly string[], width: number): string
   return lines;
 }
 
-/** One check as the JSON object that `--json` prints. */
-export function jsonOf(job: Job, result: ExploreResult): Record<string, unknown> {
+/** One check as data, with the trace of the bug that is shown. */
+export async function checkReportOf(
+  job: Job,
+  result: ExploreResult,
+): Promise<{ report: CheckReport; snapshots: readonly Snapshot[] }> {
+  const violations: ReportedBug[] = [];
+  let snapshots: readonly Snapshot[] = [];
+  for (const [i, found] of result.bugs.entries()) {
+    let shown = found;
+    let trace: Trace | null = null;
+    let explanation: TraceExplanation | null = null;
+    if (i === 0) {
+      const program = await programOfJob(job);
+      const explained = explainNow(program, found);
+      shown = explained.bug;
+      explanation = traceExplanationOf(job, explained);
+      ({ trace, snapshots } = record(program, shown.schedule));
+    }
+    const { title, kind, detail, steps, switches, minimal } = shown;
+    const token = tokenOf(job, shown);
+    violations.push({ title, kind, detail, token, steps, switches, minimal, trace, explanation });
+  }
+  const report = { ...jsonOf(job, { ...result, bugs: [] }), violations };
+  const [bug] = violations;
+  if (bug === undefined) return { report, snapshots };
+  const { title, token, steps, switches } = bug;
+  const titles = violations.map((violation) => violation.title);
+  return { report: { ...report, title, token, steps, switches, titles }, snapshots };
+}
+
+/** One check as data, without its traces. */
+export function jsonOf(job: Job, result: ExploreResult): Omit<CheckReport, 'violations'> {
   const bug = result.bugs[0];
   return {
+    schema: TRACE_SCHEMA_VERSION,
+    tool: { name: 'dlab', version: VERSION },
     scenario: job.scenario,
     variant: job.variant,
+    patch: job.patch,
     lockref: job.lockref,
+    fs: job.fs,
+    reuse: job.reuse,
     verdict: result.verdict,
     engine: result.engine,
+    reason: result.reason,
     executions: result.executions,
     blocked: result.blocked,
     states: result.states,
@@ -181,7 +230,6 @@ export function jsonOf(job: Job, result: ExploreResult): Record<string, unknown>
     token: bug === undefined ? null : tokenOf(job, bug),
     titles: result.bugs.map(({ title }) => title),
     neverTaken: result.neverTaken.map(({ fn, what }) => `${fn} ${what}`),
-    reason: result.reason,
     seconds: Number(result.seconds.toFixed(3)),
   };
 }

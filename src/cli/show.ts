@@ -2,15 +2,17 @@
 
 import { replay } from '../explore/index.js';
 import { decodeToken, record, SCENARIOS, variantsOf } from '../scenario/index.js';
-import { createKernelLog, ladder, logTrace } from '../trace/index.js';
+import { createKernelLog, logTrace, stateText } from '../trace/index.js';
 import { EXIT, UsageError } from './exit.js';
+import { formatOf, renderTrace, TRACE_FORMATS } from './formats.js';
 import { programOfJob, type Job } from './job.js';
 import { jobsOf, lookOf, type CheckFlags } from './options.js';
-import { paletteOf } from './report.js';
 
 export interface ShowFlags extends CheckFlags {
   /** Print the kernel's log as structured records instead. */
   readonly log?: boolean;
+  /** The step after which the objects are shown. */
+  readonly at?: string;
 }
 
 /** @returns the exit code: 1 if the interleaving still fails, 0 if not, 4 if it no longer fits */
@@ -26,6 +28,7 @@ export async function show(token: string, flags: ShowFlags): Promise<number> {
   const [plain] = jobsOf([content.scenario], { variant: content.variant });
   const job: Job = {
     ...plain,
+    variant: flags.variant ?? content.variant,
     lockref: content.lockref,
     fs: content.fs,
     reuse: content.reuse,
@@ -46,13 +49,31 @@ export async function show(token: string, flags: ShowFlags): Promise<number> {
   const { trace, snapshots } = record(program, content.schedule);
   if (flags.log === true) {
     logTrace(trace, createKernelLog({ write: (line: string) => void process.stdout.write(line) }));
-  } else if (flags.json === true) {
-    console.log(JSON.stringify({ ...trace, snapshots }));
   } else {
     const look = lookOf(flags);
-    console.log(`  ${content.scenario} @ ${content.variant}, lockref ${content.lockref}`);
-    console.log(`    ${trace.steps} steps, ${trace.switches} switches\n`);
-    console.log(ladder(trace, { ...look, palette: paletteOf(look) }));
+    const format = formatOf(
+      flags.format ?? (flags.json === true ? 'json' : 'ladder'),
+      TRACE_FORMATS,
+    );
+    const at = stepOf(flags.at, trace.steps);
+    if (flags.at !== undefined && flags.format === undefined) {
+      console.log(stateText(snapshots[at], snapshots[Math.max(0, at - 1)]));
+    } else {
+      if (format === 'ladder') {
+        console.log(`  ${job.scenario} @ ${job.variant}, lockref ${content.lockref}`);
+        console.log(`    ${trace.steps} steps, ${trace.switches} switches\n`);
+      }
+      console.log(renderTrace(format, trace, snapshots, look, at));
+    }
   }
   return findings.length > 0 ? EXIT.VIOLATED : EXIT.HOLDS;
+}
+
+function stepOf(text: string | undefined, last: number): number {
+  if (text === undefined) return last;
+  const step = Number(text);
+  if (!/^\d+$/.test(text) || step > last) {
+    throw new UsageError(`--at takes a step from 0 to ${last}; not '${text}'`);
+  }
+  return step;
 }

@@ -26,6 +26,8 @@ const BY_FUNCTION: Readonly<Record<string, string>> = {
   rcu_read_lock: 'include/linux/rcupdate.h',
   rcu_read_unlock: 'include/linux/rcupdate.h',
   rcu_dereference: 'include/linux/rcupdate.h',
+  dget: 'include/linux/dcache.h',
+  d_unhashed: 'include/linux/dcache.h',
   get_data: 'include/linux/pid.h',
   put_pid: 'kernel/pid.c',
   alloc_pid: 'kernel/pid.c',

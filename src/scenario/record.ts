@@ -67,7 +67,10 @@ function stackOf(node: Node): string | null {
   for (let at: Node | null = node; at !== null; at = at.root.caller) {
     const own = at.op?.frames?.stack;
     if (own === undefined) return null;
-    text += `${own}\n`;
+    // Below the kernel's function comes the machine that runs it, and whoever runs the machine.
+    const lines = own.split('\n');
+    const end = lines.findIndex((line) => /[\\/]machine[\\/]grow\./.test(line));
+    text += `${lines.slice(0, end < 0 ? undefined : end).join('\n')}\n`;
   }
   return text;
 }

@@ -1,0 +1,49 @@
+/**
+ * One check as plain data: what `dlab check --format json` prints, and what JUnit and SARIF are
+ * made of.
+ *
+ * Versioned with the trace; fields are only ever added. schema/report.schema.json is its schema.
+ */
+
+import type { Trace, TraceExplanation } from './schema.js';
+
+export interface ReportedBug {
+  readonly title: string;
+  readonly kind: string;
+  readonly detail: string;
+  readonly token: string;
+  readonly steps: number;
+  readonly switches: number;
+  readonly minimal: boolean;
+  /** Only of the bug that is shown. */
+  readonly trace: Trace | null;
+  readonly explanation: TraceExplanation | null;
+}
+
+export interface CheckReport {
+  readonly schema: 1;
+  readonly tool: { readonly name: 'dlab'; readonly version: string };
+  readonly scenario: string;
+  readonly variant: string;
+  /** The file that functions were replaced from. */
+  readonly patch: string | null;
+  readonly lockref: string;
+  readonly fs: string;
+  readonly reuse: string;
+  readonly verdict: string;
+  readonly engine: string;
+  /** Why it is not complete, in words. */
+  readonly reason: string | null;
+  readonly executions: number;
+  readonly blocked: number;
+  readonly states: number;
+  /** Of the bug that is shown; null if there is none. */
+  readonly steps: number | null;
+  readonly switches: number | null;
+  readonly title: string | null;
+  readonly token: string | null;
+  readonly titles: readonly string[];
+  readonly neverTaken: readonly string[];
+  readonly seconds: number;
+  readonly violations: readonly ReportedBug[];
+}
