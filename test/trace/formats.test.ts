@@ -311,6 +311,5 @@ describe('text fits into 80 columns, whatever the trace', () => {
 test('colour only repeats what glyphs and words say', () => {
   const paint = (text: string): string => `\u001b[31m${text}\u001b[39m`;
   const coloured = ladder(trace, { palette: { bad: paint, dim: paint, name: paint } });
-  // eslint-disable-next-line no-control-regex
   expect(coloured.replace(/\u001b\[\d+m/g, '')).toBe(ladder(trace));
 });
