@@ -2,6 +2,7 @@
 
 import type { Verdict } from '../explore/index.js';
 import type { CheckReport } from '../trace/index.js';
+import { addToCorpus, corpusFolder, replayCorpus } from './corpus.js';
 import { EXIT, exitCodeOf, UsageError } from './exit.js';
 import { livenessVerdict } from './liveness.js';
 import { jobsOf, lookOf, persistenceOf, type CheckFlags } from './options.js';
@@ -35,10 +36,16 @@ export async function check(names: readonly string[], flags: CheckFlags): Promis
     );
   }
   for (const job of jobs) {
+    const corpus = corpusFolder(flags.corpus);
+    if (corpus !== null) {
+      const lines = await replayCorpus(corpus, job);
+      if (lines.length > 0) (format === null ? console.log : console.error)(lines.join('\n'));
+    }
     const outcome = await runInWorker(job, persistence);
     const { result, interrupted, resumeFrom } = outcome;
     verdicts.push(result.verdict);
     if (flags.out !== undefined) writeResult(flags.out, job, outcome);
+    if (corpus !== null) for (const bug of result.bugs) addToCorpus(corpus, job, bug);
     if (format === null) {
       console.log(`${await reportOf(job, result, look, outcome)}\n`);
     } else {

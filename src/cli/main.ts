@@ -52,6 +52,7 @@ function commandLine(version: string, done: (code: number) => void): Command {
     .option('--bound <n>', 'only executions with at most n preemptions; proves nothing more')
     .option('--liveness', 'look for livelocks, bound retries, say who waits for whom')
     .option('--keep-going', 'find every bug, not the first')
+    .option('--corpus <folder>', 'keep failing tokens there (default: .dlab/corpus if it exists)')
     .option(
       '-f, --format <name>',
       'ladder, lanes, splat, ftrace, json, jsonl, junit, sarif, perfetto, dot or hb',

@@ -31,6 +31,7 @@ export interface CheckFlags {
   readonly keepGoing?: boolean;
   readonly json?: boolean;
   readonly format?: string;
+  readonly corpus?: string;
   readonly ascii?: boolean;
   readonly width?: string;
   readonly color?: boolean;

@@ -1,8 +1,16 @@
 /** `dlab show`: replay one interleaving from its token. */
 
-import { replay } from '../explore/index.js';
-import { decodeToken, record, SCENARIOS, variantsOf } from '../scenario/index.js';
-import { createKernelLog, logTrace, stateText } from '../trace/index.js';
+import { Limits, nearbyFailing, replay, type Program, type Schedule } from '../explore/index.js';
+import { decodeToken, encodeToken, record, SCENARIOS, variantsOf } from '../scenario/index.js';
+import {
+  createKernelLog,
+  functionOf,
+  logTrace,
+  stateText,
+  WORDS,
+  wordsOf,
+  type Trace,
+} from '../trace/index.js';
 import { EXIT, UsageError } from './exit.js';
 import { formatOf, renderTrace, TRACE_FORMATS } from './formats.js';
 import { programOfJob, type Job } from './job.js';
@@ -37,13 +45,16 @@ export async function show(token: string, flags: ShowFlags): Promise<number> {
   };
   const program = await programOfJob(job);
   const { diverged, findings } = replay(program, content.schedule);
+  const own: Job = { ...job, variant: content.variant, patch: null };
+  const isOther = job.variant !== own.variant || job.patch !== null;
+  // What a patched token was made with may be gone; what a variant does is still there.
+  const original = isOther && !content.patched ? await programOfJob(own) : null;
   if (diverged !== null) {
-    console.log(
-      `  DIVERGED  ${content.scenario} @ ${content.variant}\n` +
-        `    at step ${diverged.step} of ${content.schedule.length}: ${diverged.reason}\n` +
-        `    the code is not what the token was made with; look again with\n` +
-        `    dlab check ${content.scenario} --variant ${content.variant}`,
-    );
+    const { step, reason } = diverged;
+    const word = `  DIVERGED  ${job.scenario} @ ${job.variant}${job.patch === null ? '' : ` with ${job.patch}`}`;
+    const lines = [word, `    ${differenceAt(program, original, content.schedule, step, reason)}`];
+    lines.push(...nearby(job, program, original, content.schedule));
+    console.log(lines.join('\n'));
     return EXIT.DIVERGED;
   }
   const { trace, snapshots } = record(program, content.schedule);
@@ -76,4 +87,65 @@ function stepOf(text: string | undefined, last: number): number {
     throw new UsageError(`--at takes a step from 0 to ${last}; not '${text}'`);
   }
   return step;
+}
+
+/** At which step, whose, what the token was made with, and what happens now. */
+function differenceAt(
+  program: Program,
+  original: Program | null,
+  schedule: Schedule,
+  divergedAt: number,
+  reason: string,
+): string {
+  const actual = record(program, schedule.slice(0, divergedAt - 1)).trace;
+  const expected = original === null ? null : record(original, schedule).trace;
+  const doing = (trace: Trace, step: number): string | null => {
+    const operation = trace.operations.find((o) => o.step === step && o.main);
+    return operation === undefined
+      ? null
+      : `${functionOf(operation, trace.tasks[operation.task].name)}: ${wordsOf(operation, WORDS)}`;
+  };
+  let step = divergedAt;
+  for (let i = 1; expected !== null && i < divergedAt; i += 1) {
+    if (doing(expected, i) === doing(actual, i)) continue;
+    step = i;
+    break;
+  }
+  const ran = expected?.operations.find((operation) => operation.step === step);
+  const name =
+    ran === undefined
+      ? schedule[step - 1].task
+      : (expected?.tasks[ran.task].name ?? schedule[step - 1].task);
+  const now = step === divergedAt ? reason : (doing(actual, step) ?? reason);
+  const was = expected === null ? 'a step of this task' : (doing(expected, step) ?? 'a step');
+  const later =
+    step === divergedAt ? '' : `\n    it no longer fits from step ${divergedAt} on: ${reason}`;
+  return `step ${step} of ${schedule.length}, ${name}\n      expected  ${was}\n      actual    ${now}${later}`;
+}
+
+/** Another schedule that fails in the same way, near the one that does not fit. */
+function nearby(
+  job: Job,
+  program: Program,
+  original: Program | null,
+  schedule: Schedule,
+): string[] {
+  const before = original === null ? [] : replay(original, schedule).findings;
+  const grave = before.find(({ finding }) => finding.kind !== 'KCSAN') ?? before[0];
+  const limits = new Limits({
+    budget: { steps: 500_000, seconds: 2 },
+    now: () => performance.now() / 1000,
+  });
+  const failing = nearbyFailing(
+    program,
+    schedule,
+    (title, { kind }) => (grave === undefined ? kind !== 'KCSAN' : title === grave.title),
+    limits,
+  );
+  const again = `dlab check ${job.scenario} --variant ${job.variant}${job.patch === null ? '' : ` --with ${job.patch}`}`;
+  if (failing !== null) {
+    const token = encodeToken({ ...job, patched: job.patch !== null, schedule: failing });
+    return ['    a schedule near it still fails:', `    dlab show ${token}`];
+  }
+  return ['    no schedule near it fails so; that is no proof. All of them:', `    ${again}`];
 }

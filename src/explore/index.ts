@@ -13,6 +13,7 @@ export {
 } from './liveness.js';
 export { COMMANDS, Mailboxes } from './mailbox.js';
 export { editsOf, LenientRun, type Near } from './near.js';
+export { nearbyFailing } from './nearby.js';
 export * from './program.js';
 export { Prng } from './prng.js';
 export { replay, type ReplayFinding, type ReplayOptions, type ReplayResult } from './replay.js';

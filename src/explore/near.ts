@@ -91,6 +91,7 @@ export function nearestPassing(built: Built, bug: Bug, limits: Limits): Near | n
 export class LenientRun {
   readonly #built: Built;
   readonly #start: number;
+  #taken: Decision[] = [];
 
   constructor(built: Built) {
     this.#built = built;
@@ -110,6 +111,7 @@ export class LenientRun {
   ): Decision[] | null {
     const { machine } = this.#built;
     const taken: Decision[] = [];
+    this.#taken = taken;
     let last: TaskRec | null = null;
     machine.undo(this.#start);
     const step = (decision: Decision): boolean => {
@@ -139,6 +141,24 @@ export class LenientRun {
       if (isBad(machine.findings)) return null;
     }
     return null;
+  }
+
+  /**
+   * Run to the end of the program along `guide`, as far as that fits.
+   * @returns the steps up to where something bad is reported, or null if nothing is
+   */
+  failing(
+    guide: Schedule,
+    isBad: (findings: Machine['findings']) => boolean,
+    limits: Limits,
+  ): Decision[] | null {
+    let steps: Decision[] = [];
+    const note = (findings: Machine['findings']): boolean => {
+      if (!isBad(findings)) return false;
+      steps = [...this.#taken];
+      return true;
+    };
+    return this.passes([], [], guide, note, limits) === null && steps.length > 0 ? steps : null;
   }
 }
 

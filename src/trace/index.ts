@@ -21,3 +21,4 @@ export { Names } from './names.js';
 export { Recorder, type Replayed } from './recorder.js';
 export * from './schema.js';
 export { Snapshots, type ObjectView, type Snapshot } from './snapshots.js';
+export { functionOf, UNICODE as WORDS, wordsOf } from './words.js';

@@ -1,0 +1,70 @@
+/**
+ * The corpus: failing tokens that are kept with the project, and replayed before anything is
+ * explored.
+ *
+ * One file per scenario, one token a line, its title as a comment. It is used if its folder exists
+ * or is named; invariant: a line is added at most once and none is ever removed.
+ */
+
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { replay, type Bug } from '../explore/index.js';
+import { decodeToken, findScenario } from '../scenario/index.js';
+import { programOfJob, type Job } from './job.js';
+import { tokenOf } from './report.js';
+
+const FOLDER = join('.dlab', 'corpus');
+
+/** The folder to use; null for none. */
+export function corpusFolder(named: string | undefined): string | null {
+  if (named !== undefined) return named;
+  return existsSync(FOLDER) ? FOLDER : null;
+}
+
+function fileOf(folder: string, { scenario }: Job): string {
+  return join(folder, `${scenario.replaceAll('/', '.')}.tokens`);
+}
+
+function linesOf(folder: string, job: Job): string[] {
+  const path = fileOf(folder, job);
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
+}
+
+/** Replay the tokens that were made with a job's options. @returns lines to print */
+export async function replayCorpus(folder: string, job: Job): Promise<string[]> {
+  const scenario = findScenario(job.scenario);
+  const program = await programOfJob(job);
+  const failing: string[] = [];
+  let count = 0;
+  for (const line of linesOf(folder, job)) {
+    const token = line.replace(/#.*/, '').trim();
+    if (token === '') continue;
+    const content = decodeToken(
+      token,
+      [job.scenario],
+      scenario.variants.map(({ name }) => name),
+    );
+    const isOfJob =
+      content.variant === job.variant &&
+      content.lockref === job.lockref &&
+      content.fs === job.fs &&
+      content.reuse === job.reuse &&
+      content.failAlloc === job.failAlloc &&
+      (!content.patched || job.patch !== null);
+    if (!isOfJob) continue;
+    count += 1;
+    const { findings } = replay(program, content.schedule);
+    const bug = findings.find(({ finding }) => finding.kind !== 'KCSAN') ?? findings[0];
+    if (bug !== undefined) failing.push(`    ${bug.title}`, `      dlab show ${token}`);
+  }
+  if (count === 0) return [];
+  return [`  corpus: ${failing.length / 2} of ${count} tokens fail`, ...failing];
+}
+
+/** Keep a bug's token. */
+export function addToCorpus(folder: string, job: Job, bug: Bug): void {
+  const token = tokenOf(job, bug);
+  if (linesOf(folder, job).some((line) => line.startsWith(token))) return;
+  mkdirSync(folder, { recursive: true });
+  appendFileSync(fileOf(folder, job), `${token}  # ${bug.title}\n`);
+}
