@@ -5,7 +5,7 @@
  * gone another way; everything else gets the word that says less.
  */
 
-import type { Branch } from '../machine/index.js';
+import { MisuseError, type Branch } from '../machine/index.js';
 import { brute } from './brute.js';
 import { exploreDpor } from './dpor.js';
 import { Limits } from './limits.js';
@@ -24,6 +24,7 @@ import { BugBook } from './run.js';
 import { exploreSamples } from './sample.js';
 import { StateTable } from './state-table.js';
 import { StateSearch, TABLE_FULL } from './states.js';
+import { symmetricTasks } from './symmetry.js';
 
 const MINIMISE_STATES_MAX = 200_000;
 const MINIMISE_SECONDS = 10;
@@ -35,6 +36,12 @@ const AUTO_STATES_MAX = 4_000_000;
 /** Explore the interleavings of `program`. Deterministic but for budgets in seconds. */
 export function explore(program: Program, options: ExploreOptions = {}): ExploreResult {
   const wanted = options.engine ?? 'auto';
+  if (options.symmetry === true) {
+    if (wanted !== 'auto' && wanted !== 'states') {
+      throw new MisuseError('symmetry needs the search of states: use engine states');
+    }
+    return exploreWith('states', program, { ...options, engine: 'states' });
+  }
   if (wanted !== 'auto') return exploreWith(wanted, program, options);
   const result = exploreWith('states', program, options);
   return result.reason === TABLE_FULL ? exploreWith('dpor', program, options) : result;
@@ -115,7 +122,9 @@ function run(
   switch (engine) {
     case 'states': {
       const visited = new StateTable(options.engine === 'states' ? undefined : AUTO_STATES_MAX);
-      const search = new StateSearch(built, limits, book, { visited, keepGoing, onEnd });
+      const symmetry = options.symmetry ?? false;
+      if (symmetry) guarantee = renamingOf(program);
+      const search = new StateSearch(built, limits, book, { visited, keepGoing, onEnd, symmetry });
       const paths = search.go();
       if (limits.stopped === null) interleavings = paths;
       break;
@@ -126,7 +135,7 @@ function run(
       new StateSearch(built, limits, book, { visited, keepGoing, onEnd, preemptions }).go();
       if (limits.stopped !== null) break;
       limits.stopped = `only executions with at most ${preemptions} preemptions`;
-      guarantee = 'all of those were covered, and none fails';
+      guarantee = `HOLDS for every schedule with at most ${preemptions} preemptions (not a proof)`;
       break;
     }
     case 'dpor':
@@ -154,6 +163,14 @@ function run(
     }
   }
   return { executions: limits.executions, interleavings, guarantee };
+}
+
+/** What a search up to renaming takes for granted, in words. */
+export function renamingOf(program: Program): string {
+  const count = symmetricTasks(program);
+  return count === 0
+    ? 'no tasks are declared symmetric'
+    : `up to renaming of ${count} symmetric tasks`;
 }
 
 /**

@@ -2,7 +2,14 @@
 export { brute, type BruteOptions, type BruteResult } from './brute.js';
 export { estimateExecutions, type Estimate } from './estimate.js';
 export { exploreDpor } from './dpor.js';
-export { explore, isVacuous, machineOptionsFor, smallestBugs, verdictOf } from './explore.js';
+export {
+  explore,
+  isVacuous,
+  machineOptionsFor,
+  renamingOf,
+  smallestBugs,
+  verdictOf,
+} from './explore.js';
 export { explain, type Doom, type ExplainOptions, type Explanation } from './explain.js';
 export { Limits } from './limits.js';
 export {

@@ -81,7 +81,7 @@ export interface ExploreResult {
   readonly taken: readonly Branch[];
   readonly neverTaken: readonly Branch[];
   readonly seconds: number;
-  /** What sampling, or a bound, promises all the same, in words; null if nothing. */
+  /** What sampling, a bound or symmetry promises, or takes for granted, in words; else null. */
   readonly guarantee: string | null;
 }
 
@@ -117,6 +117,11 @@ export interface ExploreOptions {
   readonly keepGoing?: boolean;
   /** Look for the smallest counterexample after a bug was found (default true). */
   readonly minimise?: boolean;
+  /**
+   * For `states`: explore tasks that were declared symmetric up to renaming (default false); the
+   * result's guarantee says so.
+   */
+  readonly symmetry?: boolean;
   /**
    * Look for livelocks too, on the graph of states (default: if a state leads back to itself). What
    * else there is to say about liveness, checkLiveness() answers.

@@ -2,9 +2,10 @@
  * Sampling schedules: uniformly among the open decisions, or by PCT.
  *
  * PCT (Burckhardt et al., ASPLOS 2010): tasks have random priorities and the highest runs, except
- * that at d-1 random steps the running task drops to the lowest. A bug of depth d is found by one
- * run with a probability of at least 1/(n * k^(d-1)) for n tasks and k steps. Invariant: sampling
- * never proves anything, so the verdict without a bug is INCOMPLETE.
+ * that at d-1 random steps the running task drops below all others, to a priority of that step's
+ * own. A bug of depth d is found by one run with a probability of at least 1/(n * k^(d-1)) for n
+ * tasks and k steps, if it needs no outcome of a choice. Invariant: sampling never proves anything,
+ * so the verdict without a bug is INCOMPLETE.
  */
 
 import type { TaskRec } from '../machine/index.js';
@@ -46,6 +47,9 @@ export function exploreSamples(
   const start = [machine.store.h0, machine.store.h1, machine.store.h2] as const;
   // PCT needs a guess of a run's length; the longest so far is the usual one.
   let length = 1;
+  /** Runs since then: only these had the right guess, and only these keep the promise. */
+  let guessed = 0;
+  const tasks = new Set<TaskRec>();
   while (limits.stopped === null) {
     const schedule: Decision[] = [];
     const pick: Pick =
@@ -60,6 +64,7 @@ export function exploreSamples(
         limits.executions += 1;
         break;
       }
+      for (const task of open) tasks.add(task);
       const task = pick(open, step);
       const choice = prng.below(machine.choices(task));
       machine.step(task, choice);
@@ -69,6 +74,7 @@ export function exploreSamples(
       limits.step(schedule.length);
       if (machine.findings.length > 0) note(schedule);
     }
+    guessed = schedule.length > length ? 0 : guessed + 1;
     length = Math.max(length, schedule.length);
     machine.undo(base);
     [machine.store.h0, machine.store.h1, machine.store.h2] = start;
@@ -79,12 +85,12 @@ export function exploreSamples(
 
   /** PCT's bound for all runs together. */
   function promise(): string {
-    const tasks = machine.taskCount;
-    const perRun = 1 / (tasks * length ** (options.depth - 1));
-    const missed = (1 - perRun) ** limits.executions;
+    const perRun = 1 / (tasks.size * length ** (options.depth - 1));
+    const missed = (1 - perRun) ** guessed;
     return (
-      `a bug of depth ${options.depth} among ${tasks} tasks and ${length} steps is missed ` +
-      `with a probability of at most ${missed.toPrecision(2)}`
+      `a bug of depth ${options.depth} is found by one run with a probability of at least ` +
+      `1/(${tasks.size} tasks * ${length} steps^${options.depth - 1}), ` +
+      `and missed by all ${guessed} with one of at most ${missed.toPrecision(2)}`
     );
   }
 
@@ -106,17 +112,15 @@ export function exploreSamples(
 
 function pctPick(prng: Prng, length: number, depth: number): Pick {
   const priority = new Map<TaskRec, number>();
-  const changes = new Set<number>();
-  for (let i = 1; i < depth; i += 1) changes.add(prng.below(length));
-  let lowest = -1;
+  // The i-th change gives priority i, wherever it falls: below all that tasks begin with.
+  const changes = new Map<number, number>();
+  for (let i = 1; i < depth; i += 1) changes.set(prng.below(length), i);
   return (open, step) => {
     for (const task of open) if (!priority.has(task)) priority.set(task, depth + prng.next());
     const highest = (): TaskRec =>
       open.reduce((a, b) => (priority.get(b)! > priority.get(a)! ? b : a));
-    if (changes.has(step)) {
-      priority.set(highest(), lowest);
-      lowest -= 1;
-    }
+    const lowered = changes.get(step);
+    if (lowered !== undefined) priority.set(highest(), lowered);
     return highest();
   };
 }

@@ -11,6 +11,7 @@ import type { Limits } from './limits.js';
 import type { Built, Decision } from './program.js';
 import { endOfRun, type BugBook } from './run.js';
 import type { Visited } from './state-table.js';
+import { mayBegin } from './symmetry.js';
 
 class Level {
   mark = 0;
@@ -54,6 +55,8 @@ export interface StateSearchOptions {
    * on. What has been reached with fewer left is then another state. RCU's actors are free.
    */
   readonly preemptions?: number;
+  /** Explore symmetric tasks up to renaming, see symmetry.ts. */
+  readonly symmetry?: boolean;
 }
 
 const SHARE_EVERY_STEPS = 64;
@@ -227,22 +230,15 @@ export class StateSearch {
     this.#depth += 1;
     const level = this.#level();
     openDecisions(this.#machine, level.tasks, level.choices);
+    if (this.#options.symmetry === true) {
+      keepOnly(level, (task) => mayBegin(this.#machine, task));
+    }
     const bound = this.#options.preemptions;
     if (bound === undefined) return;
     level.last = this.#last;
     level.preemptions = this.#preemptions;
-    if (level.preemptions < bound) return;
-    // No preemption is left: what would be one is not open.
-    let kept = 0;
-    const isOpen = level.tasks.map((task) => !isPreemption(level, task));
-    for (const [i, open] of isOpen.entries()) {
-      if (!open) continue;
-      level.tasks[kept] = level.tasks[i];
-      level.choices[kept] = level.choices[i];
-      kept += 1;
-    }
-    level.tasks.length = kept;
-    level.choices.length = kept;
+    // When no preemption is left, what would be one is not open.
+    if (level.preemptions >= bound) keepOnly(level, (task) => !isPreemption(level, task));
   }
 
   #restore({ mark, h0, h1, h2 }: Level): void {
@@ -295,6 +291,21 @@ export class StateSearch {
     this.#limits.bugs += fresh;
     if (!this.#options.keepGoing && this.#book.grave) this.#limits.stopped ??= 'a bug was found';
   }
+}
+
+/** Close the decisions for tasks that may not step. */
+function keepOnly(level: Level, mayStep: (task: TaskRec) => boolean): void {
+  const { tasks, choices } = level;
+  const isOpen = tasks.map(mayStep);
+  let kept = 0;
+  for (const [i, open] of isOpen.entries()) {
+    if (!open) continue;
+    tasks[kept] = tasks[i];
+    choices[kept] = choices[i];
+    kept += 1;
+  }
+  tasks.length = kept;
+  choices.length = kept;
 }
 
 /** Would this task take the CPU from one that could go on? */

@@ -199,6 +199,8 @@ export class Machine {
   addTask(options: SpawnOptions, body: () => Task<unknown>): TaskRec {
     const task = this.#newTask(String(this.tasks.length), options, null);
     this.#start(task, body, this.store.values.empty);
+    task.symmetric = options.symmetric ?? null;
+    task.start = task.node.value;
     this.store.forgetPast();
     this.initialFindings.push(...this.findings);
     this.findings.length = 0;

@@ -417,6 +417,8 @@ export interface SpawnOptions {
   readonly actor?: boolean;
   /** The object that this actor waits for a grace period for: only one actor at a time may. */
   readonly head?: Struct;
+  /** For a scenario's own tasks: those of one such group have the same code and arguments. */
+  readonly symmetric?: string;
 }
 
 /** Start a task. Every object it can reach goes through `args`: the machine shares them. */

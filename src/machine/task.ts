@@ -23,6 +23,9 @@ export class TaskRec extends Struct implements TaskHandle {
   readonly key: string;
   readonly actor: boolean;
   readonly parent: TaskRec | null;
+  /** The group of tasks that are the same but for their name, and where they begin. */
+  symmetric: string | null = null;
+  start: Node | null = null;
   /** Where the task stands; null before it was spawned. */
   readonly node: Cell<Node | null>;
   readonly ended: Cell<boolean>;
