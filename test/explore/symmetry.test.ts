@@ -150,7 +150,7 @@ interface Outcome {
 describe('symmetric tasks', () => {
   test('have the same reports and final states up to renaming, from fewer states', () => {
     const seen = { titles: 0, full: 0, reduced: 0 };
-    for (let seed = 1; seed <= 40; seed += 1) {
+    for (let seed = 1; seed <= 24; seed += 1) {
       const tested = symmetric(randomCode(seed), 2 + (seed % 2), seed % 3 === 0);
       const full = outcomeOf(tested, {}) as Outcome;
       const reduced = outcomeOf(tested, { symmetry: true }) as Outcome;
