@@ -21,6 +21,8 @@ export interface Job {
   readonly engine: 'auto' | 'states' | 'dpor' | 'bounded' | 'random' | 'pct';
   readonly seed: number;
   readonly keepGoing: boolean;
+  /** Explore symmetric tasks up to renaming. */
+  readonly symmetry: boolean;
   readonly seconds: number | null;
   readonly executions: number | null;
   /** At most so many preemptions in one execution; null for any number. */

@@ -51,6 +51,7 @@ function commandLine(version: string, done: (code: number) => void): Command {
     .option('--pct <seed>', 'sample by PCT instead; proves nothing')
     .option('--bound <n>', 'only executions with at most n preemptions; proves nothing more')
     .option('--liveness', 'look for livelocks, bound retries, say who waits for whom')
+    .option('--symmetry', 'explore tasks that do the same up to renaming; says so')
     .option('--keep-going', 'find every bug, not the first')
     .option('--corpus <folder>', 'keep failing tokens there (default: .dlab/corpus if it exists)')
     .option(

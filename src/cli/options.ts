@@ -28,6 +28,7 @@ export interface CheckFlags {
   readonly resume?: string;
   readonly budget?: string;
   readonly liveness?: boolean;
+  readonly symmetry?: boolean;
   readonly keepGoing?: boolean;
   readonly json?: boolean;
   readonly format?: string;
@@ -96,6 +97,12 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
   if (shard !== null && (partial.length > 0 || flags.engine === 'states')) {
     throw new UsageError('--shard needs the engine dpor: leave the other one out');
   }
+  if (
+    flags.symmetry === true &&
+    (partial.length > 0 || flags.engine === 'dpor' || flags.shard !== undefined)
+  ) {
+    throw new UsageError('--symmetry needs the engine states: leave the other one out');
+  }
   const { seconds, executions } = budgetOf(
     flags.budget ?? (seedText === undefined ? undefined : '10s'),
   );
@@ -123,6 +130,7 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
         ? 0
         : seedOf(flags.random === undefined ? '--pct' : '--random', seedText),
     keepGoing: flags.keepGoing ?? false,
+    symmetry: flags.symmetry ?? false,
     seconds,
     executions,
   }));

@@ -150,15 +150,25 @@ export async function reportOf(
     lines.push(`    not a proof: ${result.reason}`);
     if (units !== null) lines.push(`    ${units.done} of ${units.all} units finished`);
     if (estimate !== null) lines.push(`    in all there are ${estimateOf(estimate)}`);
-    if (result.guarantee !== null) lines.push(...wrapList('    ', [result.guarantee], look.width));
   } else {
     if (invariants.length > 0) lines.push(...wrapList('    checked: ', invariants, look.width));
   }
+  if (result.guarantee !== null) lines.push(...wrapText('    ', result.guarantee, look.width));
   if (result.neverTaken.length > 0) {
     lines.push('    branches that no interleaving took:');
     for (const { fn, what: branch } of result.neverTaken) lines.push(`      ${fn} ${branch}`);
   }
   return lines.join('\n');
+}
+
+function wrapText(indent: string, text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = `${lines.at(-1)!} ${word}`.trimStart();
+    if (indent.length + line.length > width && lines.at(-1) !== '') lines.push(word);
+    else lines[lines.length - 1] = line;
+  }
+  return lines.map((line) => indent + line);
 }
 
 function wrapList(head: string, items: readonly string[], width: number): string[] {

@@ -7,6 +7,8 @@
 
 import {
   estimateExecutions,
+  GOES_ROUND,
+  renamingOf,
   TABLE_FULL,
   verdictOf,
   type Engine,
@@ -237,8 +239,12 @@ class Run {
 
   async #states(saving: Saving | null, resumed: Parameters<typeof runStates>[3]): Promise<Partial> {
     const seconds = (): number => this.#seconds;
+    // Before anything is searched: what is declared symmetric may not be.
+    const guarantee = this.#job.symmetry ? renamingOf(this.#program) : null;
     const outcome = await runStates(this.pool, this.#job, saving, resumed, seconds);
-    return { engine: 'states', ...outcome, interleavings: null, guarantee: null, units: null };
+    // Whether they can for ever is decided on the whole graph, in one thread.
+    if (outcome.reason === GOES_ROUND) return (await this.#whole('states', null))!;
+    return { engine: 'states', ...outcome, interleavings: null, guarantee, units: null };
   }
 
   async #units(saving: Saving | null, resumed: Parameters<typeof runUnits>[4]): Promise<Partial> {

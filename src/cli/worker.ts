@@ -11,6 +11,7 @@ import {
   COMMANDS,
   explore,
   exploreDpor,
+  GOES_ROUND,
   isVacuous,
   Limits,
   machineOptionsFor,
@@ -72,6 +73,7 @@ class Explorer {
           ...this.#options,
           engine,
           minimise: false,
+          ...(engine === 'states' ? { symmetry: job.symmetry } : {}),
           ...(budget === undefined ? {} : { budget }),
         });
         post({ type: 'whole', result });
@@ -85,6 +87,7 @@ class Explorer {
           visited: new SharedStateTable(message.table),
           keepGoing: job.keepGoing,
           sharing: boxes,
+          symmetry: job.symmetry,
         });
         this.#search = { search, limits, book, machine: built.machine };
         this.#frontiers = [...message.frontiers];
@@ -136,7 +139,7 @@ class Explorer {
     const open = search.frontier();
     post({
       type: 'states',
-      reason: limits.stopped,
+      reason: limits.stopped ?? (machine.goesRound ? GOES_ROUND : null),
       found: this.#found(limits, book, machine),
       frontiers: open === null ? this.#frontiers : [open, ...this.#frontiers],
     });

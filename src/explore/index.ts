@@ -26,6 +26,6 @@ export { Prng } from './prng.js';
 export { replay, type ReplayFinding, type ReplayOptions, type ReplayResult } from './replay.js';
 export { BugBook, switchesIn } from './run.js';
 export { SharedStateTable } from './state-table.js';
-export { StateSearch, TABLE_FULL, type Frontier } from './states.js';
+export { GOES_ROUND, StateSearch, TABLE_FULL, type Frontier } from './states.js';
 export { splitUnits } from './units.js';
 export { framesOf, functionAt, titleOf, type Frame } from './titles.js';

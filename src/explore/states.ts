@@ -317,6 +317,9 @@ function isPreemption({ last, tasks }: Level, task: TaskRec): boolean {
 /** Why a search stopped that ran out of room for states. */
 export const TABLE_FULL = 'no room for more states';
 
+/** Why a search that shares its table cannot say by itself that all runs end. */
+export const GOES_ROUND = 'tasks go round in loops';
+
 /** Fill the lists with every decision that is open now. */
 export function openDecisions(machine: Machine, tasks: TaskRec[], choices: number[]): void {
   if (tasks.length > 0) tasks.length = 0;

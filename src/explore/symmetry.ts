@@ -7,7 +7,14 @@
  * states and reports are then those of the full search, up to the names of these tasks.
  */
 
-import { KIND, MisuseError, type Cell, type Machine, type TaskRec } from '../machine/index.js';
+import {
+  KIND,
+  List,
+  MisuseError,
+  type Cell,
+  type Machine,
+  type TaskRec,
+} from '../machine/index.js';
 import type { Program } from './program.js';
 
 const ALONE_STEPS_MAX = 20_000;
@@ -60,6 +67,8 @@ function alone(machine: Machine, task: TaskRec): string {
   const name = (value: unknown): string => {
     if (own.has(value)) return `own#${own.get(value)}`;
     if (value === task) return 'self';
+    if (value instanceof List) return `[${value.items.map(name).join(' ')}]`;
+    if (Array.isArray(value)) return `(${value.map(name).join(' ')})`;
     return String(value);
   };
   const place = (cell: Cell | null): string =>

@@ -41,6 +41,8 @@ export class Grower {
   nodes = 0;
   /** Branches that any node was reached through. */
   readonly branches = new Set<Branch>();
+  /** Some task has come to the end of a round of retry(). */
+  goesRound = false;
   readonly #contexts = new Map<string, Context>();
 
   constructor(values: ValueTable, sections: readonly Section[], lockOrder: LockOrder) {
@@ -77,6 +79,7 @@ export class Grower {
    * the next round begins where the first one did, and a task that goes round is seen to.
    */
   #nameNextRound(end: Node, next: Node): void {
+    this.goesRound = true;
     const first = end.parent!;
     if (first.context === next.context) {
       next.l0 = first.l0;

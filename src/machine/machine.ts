@@ -163,6 +163,11 @@ export class Machine {
     return this.#grower.nodes;
   }
 
+  /** Has any task gone round in a retry()? Then there may be runs that never end. */
+  get goesRound(): boolean {
+    return this.#grower.goesRound;
+  }
+
   /** Branches taken by any task in any interleaving so far. */
   get branchesTaken(): ReadonlySet<Branch> {
     return this.#grower.branches;

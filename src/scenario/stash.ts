@@ -76,7 +76,8 @@ function build(
   if (!reaped) data.count.value += REFCOUNT_PIN;
   machine.invariants.push(...stashInvariants(data));
   for (const { name, calls } of processes) {
-    machine.addTask({ name }, () => process(k, sb, data, calls));
+    const symmetric = calls.join(' ');
+    machine.addTask({ name, symmetric }, () => process(k, sb, data, calls));
   }
   return { machine, atEnd: () => atQuiescence(machine, data, reaped) };
 }
