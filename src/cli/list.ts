@@ -2,7 +2,13 @@
 
 import type { Branch } from '../machine/index.js';
 import { kernel_function_names } from '../vfs/index.js';
-import { findVariant, programOf, SCENARIOS, variantsOf } from '../scenario/index.js';
+import {
+  findVariant,
+  KERNEL_INVARIANTS,
+  programOf,
+  SCENARIOS,
+  variantsOf,
+} from '../scenario/index.js';
 import { oneOf } from './options.js';
 
 export const LISTS = [
@@ -36,10 +42,16 @@ function rowsOf(what: string): Row[] {
     case 'functions':
       return kernel_function_names().map((name) => ({ name, summary: '' }));
     case 'invariants':
-      return [...new Set(SCENARIOS.flatMap(({ invariants }) => invariants))].map((name) => ({
-        name,
-        summary: '',
-      }));
+      return [
+        ...[...new Set(SCENARIOS.flatMap(({ invariants }) => invariants))].map((name) => ({
+          name,
+          summary: 'checked by scenarios',
+        })),
+        ...KERNEL_INVARIANTS.map(({ id, class: kind, text, checkedBy, whyNot }) => ({
+          name: `${id} [${kind}]`,
+          summary: `${text}: ${checkedBy ?? `NOT CHECKED, ${whyNot ?? ''}`}`,
+        })),
+      ];
     default:
       return SCENARIOS.map(({ name, title }) => ({ name, summary: title }));
   }

@@ -16,6 +16,7 @@ export {
 } from './scenario.js';
 export { stashScenario, type Call } from './stash.js';
 export { kernelSourceOf } from './kernel-source.js';
+export { INVARIANT_CLASSES, invariantTable, KERNEL_INVARIANTS } from './invariant-table.js';
 export { record, type Recording } from './record.js';
 export {
   decodeSchedule,
