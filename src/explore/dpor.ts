@@ -23,7 +23,7 @@ import type { Built, Decision, Program } from './program.js';
 import { replay } from './replay.js';
 import { endOfRun, type BugBook } from './run.js';
 import { descend, type Sleeper } from './units.js';
-import { ANY, Branchings, NO, Sequence, type Branching } from './wakeup-tree.js';
+import { Branchings, COVERED, Sequence, type Branching } from './wakeup-tree.js';
 
 /** A point of the execution: what is done with, and what must still be explored from it. */
 class Level {
@@ -43,6 +43,8 @@ class Level {
   /** What is planned; the first is being explored. */
   tree: Branching[] = [];
   fresh = true;
+  /** What the step taken here touches with each of its outcomes, if it has several. */
+  readonly outcomes: Footprint[] = [];
 
   addAsleep(task: number, choice: number, footprint: Footprint, foreign: boolean): void {
     this.sleepForeign[this.asleep] = foreign;
@@ -69,6 +71,8 @@ export interface DporOptions {
   readonly unit?: readonly Decision[];
   /** Called at the end of every execution. */
   readonly onEnd: (machine: Machine) => void;
+  /** Called at the end of every execution with its events; for tests. */
+  readonly onTrace?: (log: EventLog) => void;
 }
 
 /** Explore every Mazurkiewicz trace of the program. */
@@ -87,8 +91,8 @@ export function exploreDpor(
   const levels: Level[] = [];
   const confirmed = new Set<number>();
   let depth = 0;
-  // Races whose second event is before this position were dealt with when their prefix first
-  // reached an end: the events that have come since do not change what reversing them needs.
+  // Races whose second event is before this position are settled: the events that may still come
+  // do not change what reversing them needs.
   let racesDone = 0;
   const base = open([]).mark;
   const floor = options.unit?.length ?? 0;
@@ -173,21 +177,23 @@ export function exploreDpor(
       const choices = machine.choices(pick);
       for (let choice = 0; choice < choices; choice += 1) {
         if (level.isAsleep(pick.index, choice)) continue;
-        level.tree.push(pool.take(pick.index, choice, null));
+        const footprint = choices === 1 ? null : look(pick, choice);
+        level.tree.push(pool.take(pick.index, choice, footprint));
       }
       return;
     }
     if (enabled > 0) {
       // Only below a unit's prefix; its races count nevertheless.
       limits.blocked += 1;
-      detectRaces();
+      detectRaces(false);
       return;
     }
     limits.executions += 1;
     endOfRun(built);
     options.onEnd(machine);
+    options.onTrace?.(log);
     note(depth);
-    detectRaces();
+    detectRaces(true);
   }
 
   function hasForeign(level: Level): boolean {
@@ -201,13 +207,9 @@ export function exploreDpor(
     if (!machine.enabled(task)) {
       throw new Error(`planned step of task ${index} is not possible: a bug in the explorer`);
     }
-    if (choice === ANY) {
-      level.tree.shift();
-      for (let c = machine.choices(task) - 1; c >= 0; c -= 1) {
-        if (!level.isAsleep(index, c)) level.tree.unshift(pool.take(index, c, null));
-      }
-      return;
-    }
+    if (level.outcomes.length > 0) level.outcomes.length = 0;
+    const choices = machine.choices(task);
+    for (let c = 0; choices > 1 && c < choices; c += 1) level.outcomes.push(look(task, c));
     const tasksBefore = machine.tasks.length;
     machine.step(task, choice);
     const footprint = footprints.last(machine);
@@ -224,6 +226,15 @@ export function exploreDpor(
     }
   }
 
+  /** What a step would touch. */
+  function look(task: TaskRec, choice: number): Footprint {
+    const mark = machine.mark();
+    machine.step(task, choice);
+    const footprint = footprints.last(machine);
+    machine.undo(mark);
+    return footprint;
+  }
+
   function close(): void {
     log.pop();
     depth -= 1;
@@ -235,41 +246,70 @@ export function exploreDpor(
     pool.giveBack(level.tree.shift()!);
   }
 
-  /** Plan the reversal of every race of the finished execution that is new. */
-  function detectRaces(): void {
+  /**
+   * Plan the reversal of every race of the finished execution that is not planned for good.
+   * @param whole nothing is left to do; else what is left is asleep
+   */
+  function detectRaces(whole: boolean): void {
+    let unsettled = depth;
     for (let second = racesDone; second < depth; second += 1) {
       const op = log.ops[second];
       const { index } = log.tasks[second];
       for (let i = log.racesAt[second]; i < log.racesAt[second + 1]; i += 1) {
+        if (log.raceSettled[i] !== 0) continue;
         const first = log.raceFirst[i];
-        // Which outcomes an allocation has depends on what was freed before it.
-        const choice = op?.kind === KIND.alloc ? ANY : log.choice[second];
-        reverse(first, index, choice, reversedFootprint(second, first));
+        // Which outcomes an allocation has depends on what was freed before it, but for the first.
+        const choice = op?.kind === KIND.alloc ? 0 : log.choice[second];
+        const footprint = reversedFootprint(second, first);
+        if (reverse(first, second, index, choice, footprint, whole) === COVERED.forGood) {
+          log.raceSettled[i] = 1;
+        } else if (second < unsettled) {
+          unsettled = second;
+        }
         if (log.plain[second] !== 0 || log.plain[first] !== 0) confirmRace(first, second);
       }
     }
-    racesDone = depth;
+    // Another outcome of a step is in conflict with the one it had, and with all that hangs on it.
+    for (let at = racesDone; at < depth; at += 1) {
+      const { outcomes } = levels[at];
+      for (let choice = 0; choice < outcomes.length; choice += 1) {
+        if (choice === log.choice[at]) continue;
+        const { index } = log.tasks[at];
+        const covered = reverse(at, at, index, choice, outcomes[choice], whole);
+        if (covered !== COVERED.forGood && at < unsettled) unsettled = at;
+      }
+    }
+    racesDone = unsettled;
     for (let t = 0; t < machine.tasks.length; t += 1) {
       const task = machine.tasks[t];
       if (task.ended.value || machine.enabled(task)) continue;
       const until = log.racesOfWaiting(task);
       for (let i = log.racesAt[depth]; i < until; i += 1) {
         const footprint = footprints.ofWait(task.node.value!);
-        reverse(log.raceFirst[i], task.index, 0, footprint);
+        reverse(log.raceFirst[i], depth, task.index, 0, footprint, whole);
       }
     }
   }
 
-  function reverse(first: number, task: number, choice: number, footprint: Footprint): void {
-    if (first < floor) return;
+  /** @returns how the reversal is covered now */
+  function reverse(
+    first: number,
+    second: number,
+    task: number,
+    choice: number,
+    footprint: Footprint,
+    whole: boolean,
+  ): number {
+    if (first < floor) return COVERED.forGood;
     const level = levels[first];
-    if (level.expanded) return;
-    sequence.set(first, task, choice, footprint);
+    if (level.expanded) return COVERED.forGood;
+    sequence.set(first, second, task, choice, footprint, whole);
     for (let i = 0; i < level.asleep; i += 1) {
       const { sleepTask, sleepChoice, sleepFootprint } = level;
-      if (sequence.weakInitial(sleepTask[i], sleepChoice[i], sleepFootprint[i]) !== NO) return;
+      const covered = sequence.coveredBy(sleepTask[i], sleepChoice[i], sleepFootprint[i]);
+      if (covered !== COVERED.no) return covered;
     }
-    sequence.insertInto(level.tree, pool);
+    return sequence.insertInto(level.tree, pool);
   }
 
   /** What the second event of a race touches if it comes before the first. */

@@ -35,6 +35,8 @@ export class EventLog {
   /** Races of the event at i: `raceFirst` from `racesAt[i]` up to `racesAt[i + 1]`. */
   racesAt = new Int32Array(65);
   raceFirst = new Int32Array(256);
+  /** Whether its reversal is planned for good. */
+  raceSettled = new Uint8Array(256);
 
   // clock[i * width + t]: 1 + position of the last event of task t that happens before event i or
   // is event i.
@@ -112,6 +114,29 @@ export class EventLog {
     }
     this.#lastOf[index] = position;
     this.length = position + 1;
+  }
+
+  /**
+   * The Mazurkiewicz trace as a text: for every event, how many events of each task it comes after.
+   * Two executions are equivalent if and only if it is the same.
+   */
+  traceKey(): string {
+    const ordinals: number[] = [];
+    const counts = new Map<number, number>();
+    const parts: string[] = [];
+    for (let i = 0; i < this.length; i += 1) {
+      const task = this.taskIndex[i];
+      const ordinal = (counts.get(task) ?? 0) + 1;
+      counts.set(task, ordinal);
+      ordinals.push(ordinal);
+      const past: string[] = [];
+      for (const other of counts.keys()) {
+        const position = this.#clock[i * this.#width + other] - 1;
+        if (position >= 0) past.push(`${this.tasks[position].key}:${ordinals[position]}`);
+      }
+      parts.push(`${this.tasks[i].key}.${this.choice[i]}@${ordinal}[${past.sort().join()}]`);
+    }
+    return parts.sort().join(' ');
   }
 
   /** Forget the last event. */
@@ -249,8 +274,14 @@ export class EventLog {
   }
 
   #addRace(at: number, first: number): number {
-    if (at === this.raceFirst.length) this.raceFirst = grown(this.raceFirst, at * 2);
+    if (at === this.raceFirst.length) {
+      this.raceFirst = grown(this.raceFirst, at * 2);
+      const settled = new Uint8Array(at * 2);
+      settled.set(this.raceSettled);
+      this.raceSettled = settled;
+    }
     this.raceFirst[at] = first;
+    this.raceSettled[at] = 0;
     return at + 1;
   }
 

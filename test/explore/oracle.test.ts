@@ -1,8 +1,7 @@
 /**
  * The explorers against brute force, on random programs over everything the machine offers.
  *
- * ORACLE_PROGRAMS=100000 npx vitest run test/explore/oracle.test.ts runs for as long as one likes;
- * ORACLE_SEED starts elsewhere.
+ * `npm run oracle -- --seed 1 --programs 100000` runs them for as long as one likes.
  */
 
 import { describe, expect, test } from 'vitest';
@@ -52,7 +51,7 @@ function engine(name: Engine, options: ExploreOptions = {}) {
 }
 
 describe('same final states and same bugs as brute force', () => {
-  const TIMEOUT = 600_000;
+  const TIMEOUT = 0;
 
   test(
     'joining a step with its invisible neighbours loses nothing',
