@@ -1,5 +1,6 @@
 /** The simulated machine, as the kernel folders and the tools see it. */
 export type { Bound, KernelFunction } from './bound.js';
+export * from './completion.js';
 export * from './err.js';
 export * from './finding.js';
 export { MisuseError } from './grow.js';
@@ -10,6 +11,7 @@ export { Node, type Context, type Held } from './node.js';
 export * from './op.js';
 export { AGAIN, retry } from './retry.js';
 export * from './seqcount.js';
+export * from './seqlock.js';
 export * from './spinlock.js';
 export { TaskRec } from './task.js';
 export { List } from './value.js';

@@ -302,11 +302,12 @@ export class Machine {
   #allocChoices(task: TaskRec, op: AnyOp): number {
     const slab = op.a as Slab;
     const reusable = slab.reuse === 'explore' ? listOf(slab.free.value).length : 0;
-    return 1 + reusable + (this.#mayFail(task) ? 1 : 0);
+    return 1 + reusable + (this.#mayFail(task, slab) ? 1 : 0);
   }
 
-  #mayFail(task: TaskRec): boolean {
+  #mayFail(task: TaskRec, slab: Slab): boolean {
     return (
+      !slab.onStack &&
       this.#failAlloc === 'explore' &&
       !this.#booting &&
       !task.actor &&
@@ -433,7 +434,7 @@ export class Machine {
       case KIND.fence:
         return true;
       case KIND.alloc:
-        return (op.a as Slab).reuse === 'never' && !this.#mayFail(task);
+        return (op.a as Slab).reuse === 'never' && !this.#mayFail(task, op.a as Slab);
       case KIND.read:
       case KIND.write:
       case KIND.xchg:
@@ -744,13 +745,13 @@ export class Machine {
     const free = listOf(slab.free.value) as Struct[];
     const reusable = slab.reuse === 'never' ? 0 : free.length;
     if (slab.reuse !== 'never') this.accesses.add(slab.free as Cell, ACCESS.write);
-    if (this.#failAlloc === 'explore' && this.#mayFail(task)) {
+    if (this.#failAlloc === 'explore' && this.#mayFail(task, slab)) {
       this.accesses.add(this.#counts.failures, ACCESS.write);
       if (choice === this.#allocChoices(task, op) - 1) {
         this.store.set(this.#counts.failures, this.#counts.failures.value + 1);
         return null;
       }
-    } else if (typeof this.#failAlloc === 'function' && !this.#booting) {
+    } else if (typeof this.#failAlloc === 'function' && !this.#booting && !slab.onStack) {
       if (this.#failAlloc(task.name, node.context.allocs)) return null;
     }
     // Choice 0 under `explore` is a fresh object; `lifo` takes the newest freed one if any.

@@ -133,6 +133,8 @@ export class Slab<
   readonly name: string;
   readonly create: (...args: A) => S;
   readonly reuse: ReusePolicy;
+  /** Are these variables on a task's stack, whose allocation cannot fail? */
+  readonly onStack: boolean;
   /** The freed objects that may be handed out again, oldest first. */
   readonly free: Cell<Iterable<S> | null>;
 
@@ -142,12 +144,19 @@ export class Slab<
    * @param reuse  `never`: every object is new, any use after free is seen;
    *               `lifo`: the newest freed object comes back first, as on a real CPU;
    *               `explore`: both, as a choice the explorer branches on
+   * @param onStack the objects stand for variables on a task's stack: making one never fails
    */
-  constructor(name: string, create: (...args: A) => S, reuse: ReusePolicy = 'never') {
+  constructor(
+    name: string,
+    create: (...args: A) => S,
+    reuse: ReusePolicy = 'never',
+    onStack = false,
+  ) {
     super(`slab:${name}`);
     this.name = name;
     this.create = create;
     this.reuse = reuse;
+    this.onStack = onStack;
     this.free = this.cell<Iterable<S> | null>('free', null);
   }
 }
