@@ -1,56 +1,87 @@
 /**
- * Making dentries: allocation, and joining a dentry with its inode.
+ * Making dentries, and taking references on them.
  *
- * Invariant: a new dentry is private to its maker until it is published, so nothing here needs a
- * barrier but the store of d_flags, which readers pair with to see d_inode. Mirrors fs/dcache.c.
+ * Invariant: a new dentry is private to its maker until it is linked to a parent, hashed or stashed,
+ * so nothing before that needs a barrier but the store of the name. Mirrors fs/dcache.c.
  */
 
 import {
+  branch,
+  cover,
   kmem_cache_alloc,
+  kmem_cache_free,
   list_add,
   lockdep_assert_held,
   might_sleep,
-  raw_write_seqcount_begin,
-  raw_write_seqcount_end,
+  raw_seqcount_begin,
   READ_ONCE,
-  smp_store_release,
+  read_seqcount_retry,
   spin_lock,
   spin_unlock,
+  WARN,
   write,
   WRITE_ONCE,
+  type Branch,
   type Task,
 } from '../machine/index.js';
 import { count_of, with_count } from '../lockref/index.js';
-import {
-  DCACHE,
-  type AliasedInode,
-  type DcacheKernel,
-  type Dentry,
-  type DentrySuper,
-} from './dentry.js';
+import type { AliasedInode, DcacheKernel, Dentry, DentrySuper } from './dentry.js';
+import { DCACHE } from './flags.js';
+import type { ExternalName } from './name.js';
+
+const INIT_FAILED = branch('__d_alloc', 'gives up because d_init fails');
+const PARENT_MOVED = branch('dget_parent', 'finds the parent changed and takes it under d_lock');
+
+export const ALLOC_BRANCHES: readonly Branch[] = [INIT_FAILED, PARENT_MOVED];
 
 /**
  * A dentry with count 1, negative, unhashed, its own parent.
- * @param name constant for the life of the dentry
+ * @param name copied; '/' for a dentry that needs none
  * @returns null without memory. May sleep. Source: fs/dcache.c.
  */
 export function* __d_alloc(k: DcacheKernel, sb: DentrySuper, name: string): Task<Dentry | null> {
   yield* might_sleep('__d_alloc');
-  const dentry = yield* kmem_cache_alloc(k.dentry_cache, sb, name);
+  const dentry = yield* kmem_cache_alloc(k.dentry_cache, sb);
   if (dentry === null) return null;
   yield* write(dentry.d_flags, sb.s_d_flags);
   yield* write(dentry.d_parent, dentry);
-  return dentry;
+  // Fresh memory says '/' already.
+  if (name !== '/' && !(yield* k.d_set_name(dentry, name))) {
+    yield* kmem_cache_free(dentry);
+    return null;
+  }
+  const { d_init } = dentry.d_op;
+  if (d_init === undefined || (yield* d_init(k as never, dentry)) === 0) return dentry;
+  yield* cover(INIT_FAILED);
+  if (((yield* READ_ONCE(dentry.d_flags)) & DCACHE.EXTERNAL_NAME) !== 0) {
+    yield* kmem_cache_free((yield* READ_ONCE(dentry.d_name)) as ExternalName);
+  }
+  yield* kmem_cache_free(dentry);
+  return null;
 }
 
 /** A child of `parent`; takes a reference on it. May sleep. Source: fs/dcache.c. */
 export function* d_alloc(k: DcacheKernel, parent: Dentry, name: string): Task<Dentry | null> {
   const dentry = yield* k.__d_alloc(parent.d_sb, name);
-  if (dentry === null) return null;
+  if (dentry !== null) yield* k.d_link_to_parent(dentry, parent);
+  return dentry;
+}
+
+/** Make a new dentry a child, which pins the parent. Part of d_alloc. */
+export function* d_link_to_parent(k: DcacheKernel, dentry: Dentry, parent: Dentry): Task<void> {
   yield* spin_lock(parent.d_lockref);
   yield* k.dget_dlock(parent);
-  yield* write(dentry.d_parent, parent);
+  yield* WRITE_ONCE(dentry.d_parent, parent);
+  yield* list_add(parent.d_children, dentry);
   yield* spin_unlock(parent.d_lockref);
+}
+
+/** A place in a directory being read: pins the parent, freed at once. Source: fs/dcache.c. */
+export function* d_alloc_cursor(k: DcacheKernel, parent: Dentry): Task<Dentry | null> {
+  const dentry = yield* k.__d_alloc(parent.d_sb, '/');
+  if (dentry === null) return null;
+  yield* write(dentry.d_flags, parent.d_sb.s_d_flags | DCACHE.NORCU | DCACHE.DENTRY_CURSOR);
+  yield* k.d_link_to_parent(dentry, parent);
   return dentry;
 }
 
@@ -89,34 +120,6 @@ export function* dget(k: DcacheKernel, dentry: Dentry): Task<Dentry> {
 }
 
 /**
- * Make a negative dentry positive. Takes over the caller's inode reference.
- * Takes i_lock, then d_lock. Source: fs/dcache.c.
- */
-export function* d_instantiate(k: DcacheKernel, dentry: Dentry, inode: AliasedInode): Task<void> {
-  yield* spin_lock(inode.i_lock);
-  yield* k.__d_instantiate(dentry, inode);
-  yield* spin_unlock(inode.i_lock);
-}
-
-/** {@link d_instantiate} under i_lock. Source: fs/dcache.c. */
-export function* __d_instantiate(
-  _k: DcacheKernel,
-  dentry: Dentry,
-  inode: AliasedInode,
-): Task<void> {
-  yield* lockdep_assert_held(inode.i_lock);
-  yield* spin_lock(dentry.d_lockref);
-  yield* list_add(inode.i_dentry, dentry);
-  yield* raw_write_seqcount_begin(dentry.d_seq);
-  yield* WRITE_ONCE(dentry.d_inode, inode);
-  const flags = yield* READ_ONCE(dentry.d_flags);
-  // Whoever sees the type with an acquire load sees the inode too.
-  yield* smp_store_release(dentry.d_flags, (flags & ~DCACHE.ENTRY_TYPE) | DCACHE.REGULAR_TYPE);
-  yield* raw_write_seqcount_end(dentry.d_seq);
-  yield* spin_unlock(dentry.d_lockref);
-}
-
-/**
  * The root dentry of a tree. Takes over the inode reference, also on failure.
  * @returns null without memory. May sleep. Source: fs/dcache.c.
  */
@@ -133,4 +136,39 @@ export function* d_make_root(
   }
   yield* k.d_instantiate(dentry, inode);
   return dentry;
+}
+
+/**
+ * The parent, with a reference. Never sleeps. A parent is pinned by its child, so its count is never
+ * zero. Source: fs/dcache.c.
+ */
+export function* dget_parent(k: DcacheKernel, dentry: Dentry): Task<Dentry> {
+  yield* k.rcu_read_lock();
+  const seq = yield* raw_seqcount_begin(dentry.d_seq);
+  const parent = (yield* READ_ONCE(dentry.d_parent))!;
+  const got = yield* k.lockref_get_not_zero(parent.d_lockref);
+  const moved = got && (yield* read_seqcount_retry(dentry.d_seq, seq));
+  yield* k.rcu_read_unlock();
+  if (got && !moved) return parent;
+  yield* cover(PARENT_MOVED);
+  if (got) yield* k.dput(parent);
+  return yield* k.dget_parent_locked(dentry);
+}
+
+/** {@link dget_parent} when the quick way failed. */
+export function* dget_parent_locked(k: DcacheKernel, dentry: Dentry): Task<Dentry> {
+  for (;;) {
+    yield* k.rcu_read_lock();
+    const parent = (yield* READ_ONCE(dentry.d_parent))!;
+    yield* spin_lock(parent.d_lockref);
+    yield* k.rcu_read_unlock();
+    if ((yield* READ_ONCE(dentry.d_parent)) === parent) {
+      const count = count_of(yield* READ_ONCE(parent.d_lockref));
+      if (count <= 0) yield* WARN('kernel BUG: a parent without references');
+      yield* k.dget_dlock(parent);
+      yield* spin_unlock(parent.d_lockref);
+      return parent;
+    }
+    yield* spin_unlock(parent.d_lockref);
+  }
 }

@@ -1,11 +1,13 @@
 /**
- * Taking a dentry out of the hash, and taking its inode away.
+ * Taking a dentry's inode away.
  *
- * Invariant: d_seq moves whenever a dentry stops being hashed or loses its inode, so that a lockless
+ * Invariant: d_seq moves whenever a dentry loses its inode, so that a lockless
  * walker that looked before notices. Mirrors fs/dcache.c.
  */
 
 import {
+  branch,
+  cover,
   list_del,
   lockdep_assert_held,
   raw_write_seqcount_begin,
@@ -14,31 +16,17 @@ import {
   spin_lock,
   spin_unlock,
   WRITE_ONCE,
-  write_seqcount_invalidate,
+  type Branch,
   type Task,
 } from '../machine/index.js';
 import { count_of } from '../lockref/index.js';
-import { DCACHE, type AliasedInode, type DcacheKernel, type Dentry } from './dentry.js';
+import type { AliasedInode, DcacheKernel, Dentry } from './dentry.js';
+import { DCACHE } from './flags.js';
 
-/** Is the dentry out of the hash? Racy without d_lock. Source: include/linux/dcache.h. */
-export function* d_unhashed(_k: DcacheKernel, dentry: Dentry): Task<boolean> {
-  return !(yield* READ_ONCE(dentry.d_hashed));
-}
+const SOLE_USER = branch('d_delete', 'makes a dentry negative that nobody else uses');
+const IN_USE = branch('d_delete', 'unhashes a dentry that is in use');
 
-/** Take the dentry out of the hash; d_lock must be held. Source: fs/dcache.c. */
-export function* __d_drop(k: DcacheKernel, dentry: Dentry): Task<void> {
-  yield* lockdep_assert_held(dentry.d_lockref);
-  if (yield* k.d_unhashed(dentry)) return;
-  yield* WRITE_ONCE(dentry.d_hashed, false);
-  yield* write_seqcount_invalidate(dentry.d_seq);
-}
-
-/** {@link __d_drop} with d_lock taken here. Source: fs/dcache.c. */
-export function* d_drop(k: DcacheKernel, dentry: Dentry): Task<void> {
-  yield* spin_lock(dentry.d_lockref);
-  yield* k.__d_drop(dentry);
-  yield* spin_unlock(dentry.d_lockref);
-}
+export const DELETE_BRANCHES: readonly Branch[] = [SOLE_USER, IN_USE];
 
 /**
  * Make the dentry negative and give its inode reference up.
@@ -57,6 +45,7 @@ export function* dentry_unlink_inode(
   yield* WRITE_ONCE(dentry.d_inode, null);
   yield* list_del(inode.i_dentry, dentry);
   yield* raw_write_seqcount_end(dentry.d_seq);
+  if ((flags & DCACHE.LRU_LIST) !== 0) yield* k.lru_negative_changed(flags, 1);
   yield* spin_unlock(dentry.d_lockref);
   yield* spin_unlock(inode.i_lock);
   const { d_iput } = dentry.d_op;
@@ -73,11 +62,13 @@ export function* d_delete(k: DcacheKernel, dentry: Dentry): Task<void> {
   yield* spin_lock(inode.i_lock);
   yield* spin_lock(dentry.d_lockref);
   if (count_of(yield* READ_ONCE(dentry.d_lockref)) === 1) {
+    yield* cover(SOLE_USER);
     const flags = yield* READ_ONCE(dentry.d_flags);
     yield* WRITE_ONCE(dentry.d_flags, flags & ~DCACHE.CANT_MOUNT);
     yield* k.dentry_unlink_inode(dentry, inode);
     return;
   }
+  yield* cover(IN_USE);
   yield* k.__d_drop(dentry);
   yield* spin_unlock(dentry.d_lockref);
   yield* spin_unlock(inode.i_lock);

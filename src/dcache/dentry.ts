@@ -11,31 +11,19 @@ import {
   Struct,
   type Bound,
   type Cell,
+  type Completion,
   type List,
   type Section,
   type Slab,
   type Spinlock,
   type Task,
+  type WaitQueue,
 } from '../machine/index.js';
+import type { HashBucket, DcacheState } from './state.js';
+import type { ExternalName } from './name.js';
 import { lockref_word, type Lockref, type LockrefOps } from '../lockref/index.js';
 import type { RcuOps } from '../rcu/index.js';
 import type { dcache_functions } from './functions.js';
-
-/** Bits of d_flags; numbers as in v7.3. */
-export const DCACHE = {
-  DISCONNECTED: 1 << 5,
-  REFERENCED: 1 << 6,
-  DONTCACHE: 1 << 7,
-  CANT_MOUNT: 1 << 8,
-  SHRINK_LIST: 1 << 10,
-  DENTRY_KILLED: 1 << 14,
-  LRU_LIST: 1 << 18,
-  /** Type bits, zero for a negative dentry. */
-  ENTRY_TYPE: 7 << 19,
-  DIRECTORY_TYPE: 2 << 19,
-  REGULAR_TYPE: 4 << 19,
-  NORCU: 1 << 26,
-} as const;
 
 /** What a filesystem hooks into a dentry's life. Each runs with the locks named. */
 export interface DentryOperations {
@@ -47,6 +35,10 @@ export interface DentryOperations {
   readonly d_iput?: (k: never, dentry: Dentry, inode: AliasedInode) => Task<void>;
   /** d_lock is held: should a dentry with count 0 go? */
   readonly d_delete?: (k: never, dentry: Dentry) => Task<boolean>;
+  /** Nothing is held, nobody else sees the dentry: 0 or a negative errno. May sleep. */
+  readonly d_init?: (k: never, dentry: Dentry) => Task<number>;
+  /** d_lock or RCU is held: is `found` another spelling of `wanted`? Default: equality. */
+  readonly d_compare?: (k: never, dentry: Dentry, found: string, wanted: string) => Task<boolean>;
 }
 
 /** The parts of an inode that the dcache works on. */
@@ -54,19 +46,44 @@ export interface AliasedInode extends Struct {
   readonly i_lock: Spinlock;
   /** i_lock protects it: the dentries of this inode. */
   readonly i_dentry: Cell<List<Dentry> | null>;
+  readonly i_state: Cell<number>;
+  /** File type and permissions; constant once the inode is published. */
+  readonly i_mode: Cell<number>;
+  /** Of a directory: odd while an entry goes from in-lookup to hashed. */
+  readonly i_dir_seq: Cell<number>;
+  readonly i_sb: DentrySuper;
 }
 
-/** The parts of a super block that the dcache works on; none of them ever changes. */
+/** The parts of a super block that the dcache works on. */
 export interface DentrySuper {
   readonly s_d_op: DentryOperations;
   readonly s_d_flags: number;
-  /** The super block's LRU list of unused dentries. */
+  /** Protects s_dentry_lru; inside d_lock. */
+  readonly s_dentry_lru_lock: Spinlock;
+  /** The LRU list of unused dentries, newest first. */
   readonly s_dentry_lru: Cell<List<Dentry> | null>;
+  /** The root of the tree; null before the mount and after the umount. */
+  readonly s_root: Cell<Dentry | null>;
+  /** Protects s_roots; inside d_lock. */
+  readonly s_roots_lock: Spinlock;
+  /** Roots of trees that are not connected to s_root (yet). */
+  readonly s_roots: Cell<List<Dentry> | null>;
+  /** 1 while a rename between directories holds it. */
+  readonly s_vfs_rename_mutex: Cell<number>;
+}
+
+/** A super block's cells that are the dcache's own. */
+export abstract class DentrySuperCells extends Struct {
+  readonly s_dentry_lru_lock: Spinlock = this.lockCell('s_dentry_lru_lock', 'lru_lock');
+  readonly s_dentry_lru = this.cell<List<Dentry> | null>('s_dentry_lru', null);
+  readonly s_root = this.cell<Dentry | null>('s_root', null);
+  readonly s_roots_lock: Spinlock = this.lockCell('s_roots_lock', 's_roots_lock');
+  readonly s_roots = this.cell<List<Dentry> | null>('s_roots', null);
+  readonly s_vfs_rename_mutex = this.cell('s_vfs_rename_mutex', 0);
 }
 
 export class Dentry extends Struct {
   readonly d_sb: DentrySuper;
-  readonly d_name: string;
 
   /** d_lock and the reference count in one word; d_lock orders below i_lock. */
   readonly d_lockref: Lockref = this.lockCell('d_lockref', 'd_lock', lockref_word(1));
@@ -76,16 +93,32 @@ export class Dentry extends Struct {
   readonly d_seq = this.cell('d_seq', 0);
   readonly d_inode = this.cell<AliasedInode | null>('d_inode', null);
   readonly d_parent = this.cell<Dentry | null>('d_parent', null);
-  /** Stands for d_hash.pprev: is the dentry in the hash table? */
-  readonly d_hashed = this.cell('d_hashed', false);
+  // The hash bucket's lock protects these two. An unhashed dentry keeps its d_hash_next, for
+  // lockless walkers that stand on it.
+  readonly d_hash_next = this.cell<Dentry | null>('d_hash.next', null);
+  /** What points to this dentry: the one before it, or its bucket; null for an unhashed one. */
+  readonly d_hash_pprev = this.cell<Dentry | HashBucket | null>('d_hash.pprev', null);
+  /** Hash of the name, to which the length belongs. */
+  readonly d_hash_len = this.cell('d_name.hash_len', 0);
+  /** The bytes themselves, up to 39 of them, or a pointer to an external name. */
+  readonly d_name = this.cell<string | ExternalName>('d_name.name', '/');
+
+  // The parent's d_lock protects these two.
+  readonly d_children = this.cell<List<Dentry> | null>('d_children', null);
+  /** Of a killed dentry: the sibling that a walker who stands here goes to. */
+  readonly d_sib_next = this.cell<Dentry | null>('d_sib.next', null);
+
+  /** v6.9, while in lookup: where others sleep until it is over. */
+  readonly d_wait = this.cell<WaitQueue | null>('d_wait', null);
+  /** v7.3, while dying: who sleeps until the dentry is off its parent's list. */
+  readonly d_waiters = this.cell<List<Completion> | null>('waiters', null);
 
   /** Set before the dentry is published, constant from then on. */
   readonly d_fsdata = this.cell<unknown>('d_fsdata', null);
 
-  constructor(sb: DentrySuper, name: string) {
+  constructor(sb: DentrySuper) {
     super('dentry');
     this.d_sb = sb;
-    this.d_name = name;
   }
 
   get d_op(): DentryOperations {
@@ -96,9 +129,12 @@ export class Dentry extends Struct {
 /** What the dcache needs of the kernel it is part of, and what it adds to it. */
 export type DcacheKernel = LockrefOps &
   RcuOps &
+  DcacheState &
   Bound<typeof dcache_functions> & {
     readonly rcu: Section;
-    readonly dentry_cache: Slab<Dentry, [DentrySuper, string]>;
+    readonly dentry_cache: Slab<Dentry, [DentrySuper]>;
+    /** The machine's list with these items. */
+    list<T>(items: readonly T[]): List<T>;
     /** From the layer above: drop an inode reference. May sleep. */
     iput(inode: AliasedInode | null): Task<void>;
   };

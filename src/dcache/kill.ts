@@ -8,10 +8,13 @@
 
 import {
   branch,
+  complete,
   cover,
   kmem_cache_free,
+  list_del,
   lockdep_assert_held,
   might_sleep,
+  read,
   READ_ONCE,
   spin_lock,
   spin_lock_nested,
@@ -23,13 +26,21 @@ import {
   type Task,
 } from '../machine/index.js';
 import { count_of, with_count } from '../lockref/index.js';
-import { DCACHE, type DcacheKernel, type Dentry } from './dentry.js';
+import type { DcacheKernel, Dentry } from './dentry.js';
+import { DCACHE } from './flags.js';
+import type { ExternalName } from './name.js';
 
 const GAP = branch('lock_for_kill', 'drops d_lock to take i_lock first');
 const GAP_REVIVED = branch('lock_for_kill', 'finds the dentry revived or killed after the gap');
 const LATE_REFERENCE = branch('dentry_kill', 'finds a reference taken in spite of d_lock');
 const NEGATIVE = branch('__dentry_kill', 'kills a negative dentry');
 const LEFT_TO_SHRINKER = branch('__dentry_kill', 'leaves the memory to the shrink list');
+
+const WAKES_WALKERS = branch('dentry_unlist', 'wakes who waits for the dentry to go');
+const FREES_NAME = branch('dentry_free', 'lets the external name go too');
+const FREES_AT_ONCE = branch('dentry_free', 'frees without a grace period');
+
+export const KILL_TREE_BRANCHES: readonly Branch[] = [WAKES_WALKERS, FREES_NAME, FREES_AT_ONCE];
 
 export const KILL_BRANCHES: readonly Branch[] = [
   GAP,
@@ -115,6 +126,8 @@ export function* __dentry_kill(k: DcacheKernel, dentry: Dentry): Task<Dentry | n
   yield* spin_lock_nested(dentry.d_lockref, parent === dentry ? 0 : 1);
   const last_flags = yield* READ_ONCE(dentry.d_flags);
   yield* WRITE_ONCE(dentry.d_flags, last_flags | DCACHE.DENTRY_KILLED);
+  if (parent !== null && parent !== dentry) yield* k.dentry_unlist(dentry, parent);
+  else if ((last_flags & DCACHE.ROOTS_LIST) !== 0) yield* k.d_leave_roots(dentry);
   const can_free = (last_flags & DCACHE.SHRINK_LIST) === 0;
   yield* spin_unlock(dentry.d_lockref);
   // Whoever put it on a shrink list frees it from there.
@@ -129,12 +142,44 @@ export function* __dentry_kill(k: DcacheKernel, dentry: Dentry): Task<Dentry | n
   return null;
 }
 
+/**
+ * Take a killed dentry off its parent's list. Both d_locks are held. A walker that stands here goes
+ * on to the next sibling that is no cursor, since cursors move about. Source: fs/dcache.c.
+ */
+export function* dentry_unlist(_k: DcacheKernel, dentry: Dentry, parent: Dentry): Task<void> {
+  yield* lockdep_assert_held(parent.d_lockref);
+  const siblings = yield* read(parent.d_children);
+  const after = siblings === null ? [] : siblings.items.slice(siblings.items.indexOf(dentry) + 1);
+  let next: Dentry | null = null;
+  for (const sibling of after) {
+    if (((yield* READ_ONCE(sibling.d_flags)) & DCACHE.DENTRY_CURSOR) !== 0) continue;
+    next = sibling;
+    break;
+  }
+  yield* WRITE_ONCE(dentry.d_sib_next, next);
+  yield* list_del(parent.d_children, dentry);
+  const waiters = yield* READ_ONCE(dentry.d_waiters);
+  if (waiters === null) return;
+  yield* cover(WAKES_WALKERS);
+  yield* WRITE_ONCE(dentry.d_waiters, null);
+  for (const waiter of waiters) yield* complete(waiter);
+}
+
 /** Give the memory back, after a grace period unless nobody could be looking at it. */
 export function* dentry_free(k: DcacheKernel, dentry: Dentry): Task<void> {
   if ((yield* READ_ONCE(dentry.d_inode)) !== null) yield* WARN('WARNING: positive dentry freed');
   const flags = yield* READ_ONCE(dentry.d_flags);
-  if ((flags & DCACHE.NORCU) !== 0) yield* kmem_cache_free(dentry);
-  else yield* k.call_rcu(dentry, __d_free);
+  if ((flags & (DCACHE.LRU_LIST | DCACHE.SHRINK_LIST)) !== 0) {
+    yield* WARN('WARNING: dentry freed while on a list');
+  }
+  if ((flags & DCACHE.EXTERNAL_NAME) !== 0) {
+    yield* cover(FREES_NAME);
+    yield* k.put_external_name((yield* READ_ONCE(dentry.d_name)) as ExternalName);
+  }
+  if ((flags & DCACHE.NORCU) !== 0) {
+    yield* cover(FREES_AT_ONCE);
+    yield* kmem_cache_free(dentry);
+  } else yield* k.call_rcu(dentry, __d_free);
 }
 
 /** The callback that frees a dentry. */

@@ -1,5 +1,5 @@
 /**
- * Whether a dentry whose count reached zero stays cached, and the LRU list it stays on.
+ * Whether a dentry whose count reached zero stays cached.
  *
  * Invariant: an unhashed dentry is never retained, so a stashed one always goes at zero. The answer
  * without d_lock may only say yes where the answer under d_lock would change nothing.
@@ -9,16 +9,14 @@
 import {
   branch,
   cover,
-  list_add,
-  list_del,
-  lockdep_assert_held,
   READ_ONCE,
   smp_rmb,
   WRITE_ONCE,
   type Branch,
   type Task,
 } from '../machine/index.js';
-import { DCACHE, type DcacheKernel, type Dentry } from './dentry.js';
+import type { DcacheKernel, Dentry } from './dentry.js';
+import { DCACHE } from './flags.js';
 
 const RETAINED_LOCKLESS = branch('retain_dentry', 'keeps the dentry without taking d_lock');
 const RETAINED_LOCKED = branch('retain_dentry', 'keeps the dentry under d_lock');
@@ -50,20 +48,4 @@ export function* retain_dentry(k: DcacheKernel, dentry: Dentry, locked: boolean)
   }
   yield* cover(locked ? RETAINED_LOCKED : RETAINED_LOCKLESS);
   return true;
-}
-
-/** Put an unused dentry on its super block's LRU; d_lock must be held. */
-export function* d_lru_add(_k: DcacheKernel, dentry: Dentry): Task<void> {
-  yield* lockdep_assert_held(dentry.d_lockref);
-  const flags = yield* READ_ONCE(dentry.d_flags);
-  yield* WRITE_ONCE(dentry.d_flags, flags | DCACHE.LRU_LIST);
-  yield* list_add(dentry.d_sb.s_dentry_lru, dentry);
-}
-
-/** Take a dentry off its super block's LRU; d_lock must be held. */
-export function* d_lru_del(_k: DcacheKernel, dentry: Dentry): Task<void> {
-  yield* lockdep_assert_held(dentry.d_lockref);
-  const flags = yield* READ_ONCE(dentry.d_flags);
-  yield* WRITE_ONCE(dentry.d_flags, flags & ~DCACHE.LRU_LIST);
-  yield* list_del(dentry.d_sb.s_dentry_lru, dentry);
 }

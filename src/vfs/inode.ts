@@ -72,6 +72,9 @@ export class Inode extends Struct implements AliasedInode {
   // The filesystem's own locking, as i_rwsem, protects it.
   readonly i_nlink = this.cell('i_nlink', 1);
 
+  /** Of a directory: odd while an entry goes from in-lookup to hashed. */
+  readonly i_dir_seq = this.cell('i_dir_seq', 0);
+
   // Set before the inode is published, constant until it is evicted.
   readonly i_ino = this.cell('i_ino', 0);
   readonly i_generation = this.cell('i_generation', 0);

@@ -19,6 +19,8 @@ import {
 import {
   dcache_functions,
   dcache_functions_v6_9,
+  dcache_state,
+  type DcacheOptions,
   Dentry,
   type DcacheKernel,
   type DentryOperations,
@@ -39,7 +41,7 @@ import { BitWaitTable } from './wait-bit.js';
 /** Which kernel's steps the dcache takes where versions differ. */
 export type Version = 'v6.9' | 'v7.3';
 
-export interface KernelOptions {
+export interface KernelOptions extends DcacheOptions {
   readonly lockref?: LockrefModel;
   readonly version?: Version;
   /** What the slabs of dentries and inodes do with freed objects. */
@@ -89,8 +91,9 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
   const state = {
     machine,
     rcu: rcu_section(machine),
+    ...dcache_state(machine, options),
     dentry_cache: machine.global(
-      new Slab('dentry', (sb: DentrySuper, name: string) => created(new Dentry(sb, name)), reuse),
+      new Slab('dentry', (sb: DentrySuper) => created(new Dentry(sb)), reuse),
     ),
     inode_cache: machine.global(
       new Slab('inode', (sb: SuperBlock, pseudo: boolean) => created(new Inode(sb, pseudo)), reuse),
@@ -107,6 +110,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     nsfs: machine.global(
       new SuperBlock('nsfs', nsfs_sops, d_op, d_flags, nsfs_stashed_ops as never),
     ),
+    list: <T>(items: readonly T[]): List<T> => machine.store.values.list(items),
     bag: <T>(items: readonly T[]): List<T> => machine.store.values.bag(items),
     list: <T>(items: readonly T[]): List<T> => machine.store.values.list(items),
   };

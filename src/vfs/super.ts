@@ -5,8 +5,8 @@
  * do change are cells. Mirrors include/linux/fs.h.
  */
 
-import { Struct, type Cell, type List, type Spinlock, type Task } from '../machine/index.js';
-import type { Dentry, DentryOperations, DentrySuper } from '../dcache/index.js';
+import type { Cell, List, Spinlock, Task } from '../machine/index.js';
+import { DentrySuperCells, type DentryOperations, type DentrySuper } from '../dcache/index.js';
 import type { Inode } from './inode.js';
 import type { StashedObject, StashedOperations } from './stashed.js';
 
@@ -21,16 +21,12 @@ export interface SuperOperations {
 /** Bit of s_flags: mounted, so that unused inodes are worth keeping. */
 export const SB_ACTIVE = 1 << 30;
 
-export class SuperBlock extends Struct implements DentrySuper {
+export class SuperBlock extends DentrySuperCells implements DentrySuper {
   readonly s_type: string;
   readonly s_op: SuperOperations;
   readonly s_d_op: DentryOperations;
   readonly s_d_flags: number;
   readonly s_fs_info: StashedOperations<StashedObject>;
-  readonly s_dentry_lru: Cell<List<Dentry> | null> = this.cell<List<Dentry> | null>(
-    's_dentry_lru',
-    null,
-  );
 
   readonly s_flags = this.cell('s_flags', SB_ACTIVE);
   /** Every inode but those of new_inode_pseudo; the lock nests outside i_lock. */
