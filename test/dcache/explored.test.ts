@@ -67,7 +67,7 @@ describe.each(['v6.9', 'v7.3'] as const)('%s', (version) => {
       yield* t.k.dput(dentry);
     }
     const result = check(
-      // eslint-disable-next-line require-yield -- nothing to set up
+       
       function* () {
         return null;
       },

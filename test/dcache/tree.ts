@@ -1,6 +1,6 @@
 /** A small filesystem tree to test the dcache on, with its invariants watched. */
 
-import { type Dentry, type DentryOperations } from '../../src/dcache/index.js';
+import type { Dentry, DentryOperations } from '../../src/dcache/index.js';
 import {
   Machine,
   WRITE_ONCE,
@@ -12,7 +12,7 @@ import {
 import { explore, type ExploreResult, type Program } from '../../src/explore/index.js';
 import {
   create_kernel,
-  Inode,
+  type Inode,
   SuperBlock,
   type KernelOptions,
   type VfsKernel,
