@@ -17,7 +17,7 @@ import { WALK_BRANCHES } from './walk.js';
 import type { Branch } from '../machine/index.js';
 
 export * from './dentry.js';
-export * from './flags.js';
+export { d_flags_for_mode, DCACHE, is_directory_mode } from './flags.js';
 export * from './state.js';
 export { __d_free } from './kill.js';
 export { found_dentry, found_seq, type FoundDentry } from './lookup.js';

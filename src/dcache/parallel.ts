@@ -96,7 +96,7 @@ export function* end_dir_add(_k: DcacheKernel, dir: AliasedInode, n: number): Ta
  * A wait queue on the caller's stack for {@link d_alloc_parallel} of v6.9.
  * @returns null where none is needed
  */
- 
+
 export function* lookup_wait_queue(_k: DcacheKernel): Task<WaitQueue | null> {
   return null;
 }

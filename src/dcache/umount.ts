@@ -113,7 +113,7 @@ function* d_genocide_kill(k: DcacheKernel, dentry: Dentry, data: WalkData): Task
 }
 
 /** Not in this kernel. */
- 
+
 export function* d_genocide_is_gone(_k: DcacheKernel, _parent: Dentry): Task<void> {
   throw new MisuseError(
     "d_genocide is gone: use version 'v6.9', or d_make_persistent and shrink_dcache_for_umount",

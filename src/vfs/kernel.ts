@@ -110,7 +110,6 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     nsfs: machine.global(
       new SuperBlock('nsfs', nsfs_sops, d_op, d_flags, nsfs_stashed_ops as never),
     ),
-    list: <T>(items: readonly T[]): List<T> => machine.store.values.list(items),
     bag: <T>(items: readonly T[]): List<T> => machine.store.values.bag(items),
     list: <T>(items: readonly T[]): List<T> => machine.store.values.list(items),
   };

@@ -67,7 +67,6 @@ describe.each(['v6.9', 'v7.3'] as const)('%s', (version) => {
       yield* t.k.dput(dentry);
     }
     const result = check(
-       
       function* () {
         return null;
       },
