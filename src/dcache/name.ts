@@ -9,6 +9,7 @@ import {
   branch,
   cmpxchg,
   cover,
+  cpu_relax,
   kmem_cache_alloc,
   kmem_cache_free,
   lockdep_assert_held,
@@ -138,6 +139,7 @@ export function* take_dentry_name_snapshot(k: DcacheKernel, dentry: Dentry): Tas
     if (got && !stale) return name;
     yield* cover(SNAPSHOT_AGAIN);
     if (got) yield* k.release_dentry_name_snapshot(name);
+    yield* cpu_relax();
   }
 }
 

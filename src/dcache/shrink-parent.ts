@@ -7,9 +7,9 @@
  */
 
 import {
+  await_until,
   branch,
   cover,
-  cpu_relax,
   kmem_cache_alloc,
   kmem_cache_free,
   list_add,
@@ -154,10 +154,14 @@ export function* shrink_victim(k: DcacheKernel, victim: Dentry): Task<void> {
 export function* shrink_victim_v6_9(k: DcacheKernel, victim: Dentry): Task<void> {
   yield* spin_lock(victim.d_lockref);
   if (!(yield* k.lock_for_kill_or_give_up(victim))) {
+    const dying = count_of(yield* READ_ONCE(victim.d_lockref)) < 0;
     yield* spin_unlock(victim.d_lockref);
+    // The kernel walks again and again until the killer is done; here it is waited for.
+    if (dying) {
+      yield* cover(VICTIM_DEAD);
+      yield* await_until(victim.d_flags, (flags) => (flags & DCACHE.DENTRY_KILLED) !== 0);
+    }
     yield* k.rcu_read_unlock();
-    // The kernel walks again at once; nothing comes of it until somebody has done something.
-    yield* cpu_relax();
     return;
   }
   yield* cover(VICTIM_FOREIGN);

@@ -1,6 +1,12 @@
 /** A small filesystem tree to test the dcache on, with its invariants watched. */
 
-import type { Dentry, DentryOperations } from '../../src/dcache/index.js';
+import {
+  dcache_at_rest,
+  dcache_invariants,
+  watch_dentry,
+  type Dentry,
+  type DentryOperations,
+} from '../../src/dcache/index.js';
 import {
   Machine,
   WRITE_ONCE,
@@ -42,7 +48,8 @@ export function* new_inode({ k, sb }: Pick<Tree, 'k' | 'sb'>, mode: number): Tas
 /** A kernel with one empty directory tree. */
 export function tree(options: TreeOptions = {}, machineOptions: MachineOptions = {}): Tree {
   const machine = new Machine(machineOptions);
-  const k = create_kernel(machine, options);
+  const k = create_kernel(machine, { onCreate: watch_dentry, ...options });
+  machine.invariants.push(...dcache_invariants(machine, k));
   const sops = { evict_inode: (kernel: VfsKernel, inode: Inode) => kernel.clear_inode(inode) };
   const sb = machine.global(
     new SuperBlock('testfs', sops as never, options.s_d_op ?? {}, 0, {} as never),
@@ -95,7 +102,13 @@ export function program<W>(
       for (const [i, body] of tasks.entries()) {
         t.machine.addTask({ name: `t${i}` }, () => body(t, world));
       }
-      return { machine: t.machine, atEnd: () => atEnd(t, world) };
+      return {
+        machine: t.machine,
+        atEnd: () => {
+          dcache_at_rest(t.machine, t.k);
+          atEnd(t, world);
+        },
+      };
     },
   };
 }
