@@ -114,11 +114,11 @@ Example, each line on a machine of its own but the last:
     .action(async (token: string, flags: ShowFlags) => done(await show(token, flags)));
   scope(program.command('matrix'))
     .description('every variant against every scenario')
-    .argument('<suite>', 'stash')
+    .argument('<suite>', 'stash, races')
     .option('--variant <text>', 'only variants whose name contains this')
     .addHelpText(
       'after',
-      '\nExamples:\n  dlab matrix stash --budget 5s\n  dlab matrix stash --variant v6 --lockref faithful',
+      '\nExamples:\n  dlab matrix stash --budget 5s\n  dlab matrix stash --variant v6 --lockref faithful\n  dlab matrix races',
     )
     .action(async (suite: string, flags: CheckFlags) => done(await matrix(suite, flags)));
   return program;

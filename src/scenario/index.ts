@@ -2,6 +2,7 @@
 
 import { MisuseError } from '../machine/index.js';
 import { nearest } from '../vfs/index.js';
+import { RACES } from './catalogue/races/index.js';
 import { STASH_SCENARIOS } from './catalogue/stash.js';
 import type { Scenario } from './scenario.js';
 import type { Variant } from './variant.js';
@@ -27,8 +28,10 @@ export {
 } from './token.js';
 export type { Variant } from './variant.js';
 
+export { WEAK_MEMORY_RACES } from './catalogue/races/weak-memory.js';
+
 /** Every shipped scenario. */
-export const SCENARIOS: readonly Scenario[] = STASH_SCENARIOS;
+export const SCENARIOS: readonly Scenario[] = [...STASH_SCENARIOS, ...RACES];
 
 /** The scenario of this name. @throws MisuseError that names the nearest */
 export function findScenario(name: string): Scenario {

@@ -1,0 +1,16 @@
+/** The race catalogue: real bugs around the dcache, each in the kernel as it was and repaired. */
+
+import type { Scenario } from '../../scenario.js';
+import { b01 } from './b01-by-value.js';
+import { b02 } from './b02-no-rcu-delay.js';
+import { b03 } from './b03-blind-clear.js';
+import { b06 } from './b06-eagain.js';
+import { b08 } from './b08-dput-in-rcu.js';
+import { m01, m01b } from './m01-no-guard.js';
+import { m02 } from './m02-take-over-by-store.js';
+import { m06 } from './m06-not-zero.js';
+import { m07 } from './m07-clear-late.js';
+import { m08 } from './m08-blind-no-delete.js';
+
+/** Every race that sequential consistency is enough for, those of the stash's mutations last. */
+export const RACES: readonly Scenario[] = [b01, b02, b03, b06, b08, m01, m01b, m02, m06, m07, m08];

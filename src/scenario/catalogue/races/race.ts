@@ -1,0 +1,70 @@
+/**
+ * What all races of the catalogue have in common: two kernels, one as it was and one as it was
+ * repaired, and the record of what happened.
+ *
+ * Invariant: both kernels run the same tasks; only the functions and flags of the variants differ.
+ */
+
+import { call, type Bound, type KernelFunction, type Machine } from '../../../machine/index.js';
+import type { VfsKernel } from '../../../vfs/index.js';
+import { kernelFor, type History, type Scenario, type ScenarioOptions } from '../../scenario.js';
+import type { Variant } from '../../variant.js';
+
+/** What a race's variant has of its own. */
+export type Version = Partial<Pick<Variant, 'functions' | 'd_op' | 'd_flags' | 'branches'>>;
+
+export interface Race {
+  /** Number and two or three words: `b01-by-value`. */
+  readonly name: string;
+  readonly title: string;
+  readonly history: History;
+  readonly buggy: Version;
+  readonly fixed: Version;
+  readonly invariants: readonly string[];
+  readonly branches?: Scenario['branches'];
+  readonly build: Scenario['build'];
+}
+
+/** The scenario of a race. */
+export function race({ name, buggy, fixed, branches, ...rest }: Race): Scenario {
+  const { about } = rest.history;
+  return {
+    ...rest,
+    name: `race/${name}`,
+    newest: 'fixed',
+    variants: [
+      { ...common, ...buggy, name: 'buggy', summary: 'the kernel in which the race was found' },
+      { ...common, ...fixed, name: 'fixed', summary: 'the kernel in which it was repaired' },
+    ],
+    branches: (options) => [...new Set([...about, ...(branches?.(options) ?? [])])],
+  };
+}
+
+const common = { version: 'v6.9', functions: {} } as const;
+
+/**
+ * The kernel with functions of the race's own beside it: parts that the kernel does not have, or
+ * has in another shape. Variants and patches replace them by name like all others.
+ */
+export function kernelWith<F extends Readonly<Record<string, KernelFunction>>>(
+  machine: Machine,
+  options: ScenarioOptions,
+  own: F,
+  onCreate?: Parameters<typeof kernelFor>[2],
+): VfsKernel & Bound<F> {
+  const { variant } = options;
+  const given: Readonly<Record<string, KernelFunction>> = {
+    ...variant.functions,
+    ...options.functions,
+  };
+  const others = Object.entries(given).filter(([name]) => !(name in own));
+  const functions = Object.fromEntries(others);
+  const base = { ...options, functions, variant: { ...variant, functions: {} } };
+  const kernel = kernelFor(machine, base, onCreate) as VfsKernel & Bound<F>;
+  for (const [name, body] of Object.entries(own)) {
+    const chosen = given[name] ?? body;
+    const bound = (...args: unknown[]): unknown => call(chosen as never, kernel, ...args);
+    Object.defineProperty(kernel, name, { value: bound, enumerable: true });
+  }
+  return kernel;
+}
