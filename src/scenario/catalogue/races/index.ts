@@ -4,8 +4,14 @@ import type { Scenario } from '../../scenario.js';
 import { b01 } from './b01-by-value.js';
 import { b02 } from './b02-no-rcu-delay.js';
 import { b03 } from './b03-blind-clear.js';
+import { b04, b04b } from './b04-blind-sentinel.js';
+import { b05 } from './b05-lock-in-prune.js';
 import { b06 } from './b06-eagain.js';
 import { b08 } from './b08-dput-in-rcu.js';
+import { b09, b09b } from './b09-error-exits.js';
+import { b10 } from './b10-no-exit-info.js';
+import { b11 } from './b11-rcu-left-open.js';
+import { b29 } from './b29-lost-waiter.js';
 import { m01, m01b } from './m01-no-guard.js';
 import { m02 } from './m02-take-over-by-store.js';
 import { m06 } from './m06-not-zero.js';
@@ -13,4 +19,24 @@ import { m07 } from './m07-clear-late.js';
 import { m08 } from './m08-blind-no-delete.js';
 
 /** Every race that sequential consistency is enough for, those of the stash's mutations last. */
-export const RACES: readonly Scenario[] = [b01, b02, b03, b06, b08, m01, m01b, m02, m06, m07, m08];
+export const RACES: readonly Scenario[] = [
+  b01,
+  b02,
+  b03,
+  b04,
+  b04b,
+  b05,
+  b06,
+  b08,
+  b09,
+  b09b,
+  b10,
+  b11,
+  b29,
+  m01,
+  m01b,
+  m02,
+  m06,
+  m07,
+  m08,
+];

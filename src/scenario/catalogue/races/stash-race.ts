@@ -16,6 +16,7 @@ import {
   type Bound,
   type ErrPtr,
   type KernelFunction,
+  type Machine,
   type Task,
 } from '../../../machine/index.js';
 import {
@@ -47,6 +48,12 @@ interface StashRace<F extends Own> extends Omit<Race, 'build' | 'invariants'> {
   readonly opened?: boolean;
   readonly own?: F;
   readonly calls?: Calls<F>;
+  /** Adds what the kernel lacks, before anything runs on it. */
+  readonly prepareKernel?: (machine: Machine, k: VfsKernel) => void;
+  /** The names of what is checked, if not all that there is for the stash. */
+  readonly invariants?: readonly string[];
+  /** In the place of the stash's own checks at rest. */
+  readonly atEnd?: (machine: Machine, k: VfsKernel, data: StashedObject) => void;
 }
 
 /** A race of tasks that use the file of one object. */
@@ -56,11 +63,14 @@ export function stashRace<F extends Own = Readonly<Record<never, KernelFunction>
   opened = false,
   own = {} as F,
   calls = {},
+  prepareKernel,
+  invariants = STASH_INVARIANTS,
+  atEnd,
   ...rest
 }: StashRace<F>): Scenario {
   return race({
     ...rest,
-    invariants: STASH_INVARIANTS,
+    invariants,
     branches: ({ variant, lockref }) => [
       ...LIBFS_BRANCHES,
       ...(variant.branches ?? []),
@@ -70,6 +80,7 @@ export function stashRace<F extends Own = Readonly<Record<never, KernelFunction>
     build: (options, machineOptions) => {
       const machine = machineFor(options, machineOptions);
       const k = kernelWith(machine, options, own, watch);
+      prepareKernel?.(machine, k);
       const handles = machine.global(new Handles(), 'handles');
       const sb = k[fs];
       const data = machine.boot(function* () {
@@ -77,7 +88,8 @@ export function stashRace<F extends Own = Readonly<Record<never, KernelFunction>
       });
       const reaped = tasks.some((each) => each.includes('reap'));
       if (!reaped) data.count.value += REFCOUNT_PIN;
-      machine.invariants.push(...stashInvariants(data));
+      const checked = stashInvariants(data).filter((each) => invariants.includes(each.name));
+      machine.invariants.push(...checked);
       const prepared = tasks.map((each) =>
         each.includes('open-missed') ? machine.boot(() => prepare(k, sb, data)) : null,
       );
@@ -88,7 +100,13 @@ export function stashRace<F extends Own = Readonly<Record<never, KernelFunction>
           process(k, sb, data, { held, prepared: prepared[i] }, todo, calls),
         );
       }
-      return { machine, atEnd: () => atQuiescence(machine, data, reaped) };
+      return {
+        machine,
+        atEnd: () => {
+          if (atEnd === undefined) atQuiescence(machine, data, reaped);
+          else atEnd(machine, k, data);
+        },
+      };
     },
   });
 }
