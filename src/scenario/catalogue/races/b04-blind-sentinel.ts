@@ -18,7 +18,7 @@ import { DROPPED, rfcRace, STASHED, type RfcKernel } from './pidfs-rfc.js';
 function* pidfs_dentry_prune(_k: RfcKernel, dentry: Dentry): Task<void> {
   const stashed = (yield* READ_ONCE(dentry.d_fsdata)) as Stash;
   if ((yield* READ_ONCE(dentry.d_inode)) === null) return;
-  yield* WRITE_ONCE<unknown>(stashed as never, ERR_PTR(-E.ESRCH));
+  yield* WRITE_ONCE<unknown>(stashed, ERR_PTR(-E.ESRCH));
 }
 
 const buggy = { pidfs_dentry_prune };

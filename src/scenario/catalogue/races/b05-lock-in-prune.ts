@@ -25,7 +25,7 @@ function* pidfs_dentry_prune(k: RfcKernel, dentry: Dentry): Task<void> {
   const stashed = (yield* READ_ONCE(dentry.d_fsdata)) as Stash;
   if ((yield* READ_ONCE(dentry.d_inode)) === null) return;
   yield* spin_lock(k.life.wait_pidfd_lock);
-  yield* try_cmpxchg<unknown>(stashed as never, dentry, ERR_PTR(-E.ESRCH));
+  yield* try_cmpxchg<unknown>(stashed, dentry, ERR_PTR(-E.ESRCH));
   yield* spin_unlock(k.life.wait_pidfd_lock);
 }
 

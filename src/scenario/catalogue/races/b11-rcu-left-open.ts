@@ -58,7 +58,7 @@ function* ns_ioctl(k: VfsKernel, table: PidTable): Task<number> {
   return tgid;
 }
 
-function* ns_ioctl_forgets(k: VfsKernel, table: PidTable): Task<number> {
+const forgetful = function* ns_ioctl(k: VfsKernel, table: PidTable): Task<number> {
   yield* k.rcu_read_lock();
   const task = yield* k.rcu_dereference(table.task);
   if (task === null) {
@@ -68,7 +68,7 @@ function* ns_ioctl_forgets(k: VfsKernel, table: PidTable): Task<number> {
   const tgid = yield* READ_ONCE(task.tgid);
   yield* k.rcu_read_unlock();
   return tgid;
-}
+};
 
 /** The task is gone: nobody finds it any more, and its memory goes after a grace period. */
 function* release_task(k: VfsKernel, table: PidTable): Task<void> {
@@ -95,12 +95,12 @@ export const b11 = smallRace({
     about: [MISSING, FOUND],
   },
   own,
-  buggy: { ns_ioctl: ns_ioctl_forgets },
+  buggy: { ns_ioctl: forgetful },
   objects: (machine) => {
     const table = machine.global(new PidTable(), 'pid_table');
     const slab = machine.global(new Slab('task_struct', () => new TaskStruct()));
     machine.boot(function* () {
-      yield* WRITE_ONCE(table.task, (yield* kmem_cache_alloc(slab))!);
+      yield* WRITE_ONCE(table.task, yield* kmem_cache_alloc(slab));
     });
     return table;
   },

@@ -56,9 +56,9 @@ function* set_dontcache(_k: unknown, dentry: LookupDentry): Task<void> {
   yield* spin_unlock(dentry.d_lock);
 }
 
-function* set_dontcache_unlocked(_k: unknown, dentry: LookupDentry): Task<void> {
+const unlocked = function* set_dontcache(_k: unknown, dentry: LookupDentry): Task<void> {
   yield* WRITE_ONCE(dentry.d_flags, (yield* READ_ONCE(dentry.d_flags)) | DONTCACHE);
-}
+};
 
 /** The lookup is over: leave the in-lookup hash, and wake who waits. Source: fs/dcache.c. */
 function* d_lookup_done(_k: unknown, dentry: LookupDentry, queue: WaitQueue): Task<void> {
@@ -108,7 +108,7 @@ export const b29 = smallRace({
     about: [WAITS, WAKES],
   },
   own,
-  buggy: { set_dontcache: set_dontcache_unlocked },
+  buggy: { set_dontcache: unlocked },
   objects: (machine): Shared => ({
     dentry: machine.global(new LookupDentry(), 'dentry'),
     queue: machine.global(new WaitQueue(), 'd_wait'),

@@ -11,7 +11,10 @@ import { b08 } from './b08-dput-in-rcu.js';
 import { b09, b09b } from './b09-error-exits.js';
 import { b10 } from './b10-no-exit-info.js';
 import { b11 } from './b11-rcu-left-open.js';
+import { b15 } from './b15-d-seq-kept.js';
 import { b29 } from './b29-lost-waiter.js';
+import { b30 } from './b30-inode-and-flags.js';
+import { b35 } from './b35-parents-inode.js';
 import { m01, m01b } from './m01-no-guard.js';
 import { m02 } from './m02-take-over-by-store.js';
 import { m06 } from './m06-not-zero.js';
@@ -32,7 +35,10 @@ export const RACES: readonly Scenario[] = [
   b09b,
   b10,
   b11,
+  b15,
   b29,
+  b30,
+  b35,
   m01,
   m01b,
   m02,

@@ -69,7 +69,7 @@ function addLife(machine: Machine, k: VfsKernel): void {
 
 /** The stash may hold an error pointer in this series, and the field's type does not say so. */
 function slotOf(stashed: Stash): Cell<Dentry | ErrPtr | null> {
-  return stashed as Cell<Dentry | ErrPtr | null>;
+  return stashed;
 }
 
 /** The first look: a live dentry, -ESRCH for a reaped task, or null. Enters RCU; never sleeps. */
