@@ -15,6 +15,11 @@ import { b15 } from './b15-d-seq-kept.js';
 import { b29 } from './b29-lost-waiter.js';
 import { b30 } from './b30-inode-and-flags.js';
 import { b35 } from './b35-parents-inode.js';
+import { b39 } from './b39-unlocked-before-alias.js';
+import { b40 } from './b40-double-evict.js';
+import { b43 } from './b43-data-freed-under-walkers.js';
+import { b45 } from './b45-fget-reuse.js';
+import { b46 } from './b46-dead-file-polled.js';
 import { m01, m01b } from './m01-no-guard.js';
 import { m02 } from './m02-take-over-by-store.js';
 import { m06 } from './m06-not-zero.js';
@@ -39,6 +44,11 @@ export const RACES: readonly Scenario[] = [
   b29,
   b30,
   b35,
+  b39,
+  b40,
+  b43,
+  b45,
+  b46,
   m01,
   m01b,
   m02,
