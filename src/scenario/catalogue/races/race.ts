@@ -6,7 +6,7 @@
  */
 
 import { call, type Bound, type KernelFunction, type Machine } from '../../../machine/index.js';
-import type { VfsKernel } from '../../../vfs/index.js';
+import { kernel_function_names, type VfsKernel } from '../../../vfs/index.js';
 import { kernelFor, type History, type Scenario, type ScenarioOptions } from '../../scenario.js';
 import type { Variant } from '../../variant.js';
 
@@ -53,17 +53,15 @@ export function kernelWith<F extends Readonly<Record<string, KernelFunction>>>(
   onCreate?: Parameters<typeof kernelFor>[2],
 ): VfsKernel & Bound<F> {
   const { variant } = options;
-  const given: Readonly<Record<string, KernelFunction>> = {
-    ...variant.functions,
-    ...options.functions,
-  };
-  const others = Object.entries(given).filter(([name]) => !(name in own));
-  const functions = Object.fromEntries(others);
+  const known = new Set(kernel_function_names());
+  const given = { ...own, ...variant.functions, ...options.functions };
+  const all: [string, KernelFunction][] = Object.entries(given);
+  // A function that the kernel has too takes the place of the kernel's.
+  const functions = Object.fromEntries(all.filter(([name]) => known.has(name) || !(name in own)));
   const base = { ...options, functions, variant: { ...variant, functions: {} } };
   const kernel = kernelFor(machine, base, onCreate) as VfsKernel & Bound<F>;
-  for (const [name, body] of Object.entries(own)) {
-    const chosen = given[name] ?? body;
-    const bound = (...args: unknown[]): unknown => call(chosen as never, kernel, ...args);
+  for (const [name, body] of all.filter(([each]) => each in own && !known.has(each))) {
+    const bound = (...args: unknown[]): unknown => call(body as never, kernel, ...args);
     Object.defineProperty(kernel, name, { value: bound, enumerable: true });
   }
   return kernel;
