@@ -65,6 +65,9 @@ export async function check(names: readonly string[], flags: CheckFlags): Promis
     }
     if (interrupted) {
       printDocument(format, reports);
+      if (resumeFrom === null) {
+        console.error('dlab: nothing was saved; with --checkpoint FILE the next one can go on');
+      }
       return EXIT.interrupted;
     }
     if (flags.liveness === true) {

@@ -127,7 +127,7 @@ Example, each line on a machine of its own but the last:
 async function main(): Promise<void> {
   // A reader that went away, as `dlab list | head -1` does, is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
+    if (error.code === 'EPIPE') process.exit();
     throw error;
   });
   process.setSourceMapsEnabled(true);

@@ -19,7 +19,9 @@ export class Member {
   readonly #onProgress: () => void;
   #settle: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | null = null;
   #failure: Error | null = null;
-  counts: Counts = NOTHING;
+  #current: Counts = NOTHING;
+  /** Of units that are finished: every unit counts from zero. */
+  #finished: Counts = NOTHING;
 
   constructor(job: Job, me: number, boxes: SharedArrayBuffer, onProgress: () => void) {
     this.#onProgress = onProgress;
@@ -29,6 +31,11 @@ export class Member {
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error: Error) => this.#fail(error));
     this.#worker.on('exit', (code) => this.#fail(new Error(`a thread ended early, code ${code}`)));
+  }
+
+  /** What it has counted so far. */
+  get counts(): Counts {
+    return sum([this.#finished, this.#current]);
   }
 
   /** Ask; at most one question at a time. */
@@ -56,7 +63,7 @@ export class Member {
 
   #receive(message: FromWorker): void {
     if (message.type === 'progress') {
-      this.counts = message.counts;
+      this.#current = message.counts;
       this.#onProgress();
       return;
     }
@@ -68,6 +75,11 @@ export class Member {
           : Object.assign(new Error(message.message), { stack }),
       );
       return;
+    }
+    if (message.type === 'unit' || message.type === 'whole') this.#current = NOTHING;
+    if (message.type === 'unit') {
+      this.#finished = sum([this.#finished, message.found]);
+      this.#onProgress();
     }
     const settle = this.#settle;
     this.#settle = null;

@@ -2,19 +2,30 @@
 
 import type { Counts } from './messages.js';
 
-const QUIET_SECONDS = 1;
+/** Short runs say nothing. */
+const QUIET_SECONDS = 2;
 const LINE_EVERY_SECONDS = 10;
+
+/** Where progress is shown: stderr, or what looks like it. */
+export interface ProgressTarget {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
 
 export class ProgressLine {
   readonly #name: string;
-  readonly #tty = process.stderr.isTTY;
+  readonly #target: ProgressTarget;
   #shown = false;
-  #lastLine = 0;
+  #lastLine: number | null = null;
+  #last = '';
 
-  constructor(name: string) {
+  constructor(name: string, target: ProgressTarget = process.stderr) {
     this.#name = name;
+    this.#target = target;
   }
 
+  /** @param seconds since the exploration was begun, on whatever days */
   show(
     { executions, states }: Counts,
     seconds: number,
@@ -25,19 +36,31 @@ export class ProgressLine {
     const what = states > 0 ? 'states' : 'executions';
     const rate = group(Math.round(count / seconds));
     const total = estimate === null || states > 0 ? '' : ` of ${estimateOf(estimate)}`;
-    const text = `  checking ${this.#name}: ${group(count)} ${what}${total}, ${rate}/s, ${seconds.toFixed(0)} s`;
-    if (this.#tty) {
-      process.stderr.write(`\r${text.slice(0, (process.stderr.columns || 80) - 1)}\u001b[K`);
+    const text = `${this.#name}: ${group(count)} ${what}${total}, ${rate}/s, ${seconds.toFixed(0)} s`;
+    if (this.#target.isTTY === true) {
+      const line = `  checking ${text}`.slice(0, (this.#target.columns ?? 80) - 1);
+      this.#target.write(`\r${line}\u001b[K`);
       this.#shown = true;
-    } else if (seconds - this.#lastLine >= LINE_EVERY_SECONDS) {
+      return;
+    }
+    this.#last = text;
+    if (this.#lastLine === null || seconds - this.#lastLine >= LINE_EVERY_SECONDS) {
       this.#lastLine = seconds;
-      process.stderr.write(`dlab:${text.slice(1)}\n`);
+      this.#target.write(`dlab: checking ${text}\n`);
     }
   }
 
+  /** Make room for other output. */
   clear(): void {
-    if (this.#shown) process.stderr.write('\r\u001b[K');
+    if (this.#shown) this.#target.write('\r\u001b[K');
     this.#shown = false;
+  }
+
+  /** The exploration is over: where there is no terminal, a last line, if there was a first. */
+  end(): void {
+    this.clear();
+    if (this.#lastLine !== null) this.#target.write(`dlab: checked ${this.#last}\n`);
+    this.#lastLine = null;
   }
 }
 

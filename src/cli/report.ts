@@ -219,6 +219,9 @@ export async function checkReportOf(
 /** One check as data, without its traces. */
 export function jsonOf(job: Job, result: ExploreResult): Omit<CheckReport, 'violations'> {
   const bug = result.bugs[0];
+  // How far a search came before its first bug depends on the number of threads.
+  const stoppedAtBug = result.verdict === 'VIOLATED' && !result.complete;
+  const whole = <T>(value: T): T | null => (stoppedAtBug ? null : value);
   return {
     schema: TRACE_SCHEMA_VERSION,
     tool: { name: 'dlab', version: VERSION },
@@ -230,16 +233,16 @@ export function jsonOf(job: Job, result: ExploreResult): Omit<CheckReport, 'viol
     reuse: job.reuse,
     verdict: result.verdict,
     engine: result.engine,
-    reason: result.reason,
-    executions: result.executions,
-    blocked: result.blocked,
-    states: result.states,
+    executions: whole(result.executions),
+    blocked: whole(result.blocked),
+    states: whole(result.states),
     steps: bug?.steps ?? null,
     switches: bug?.switches ?? null,
     title: bug?.title ?? null,
     token: bug === undefined ? null : tokenOf(job, bug),
     titles: result.bugs.map(({ title }) => title),
-    neverTaken: result.neverTaken.map(({ fn, what }) => `${fn} ${what}`),
+    neverTaken: whole(result.neverTaken.map(({ fn, what }) => `${fn} ${what}`)),
+    reason: result.reason,
     seconds: Number(result.seconds.toFixed(3)),
   };
 }

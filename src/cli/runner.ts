@@ -72,6 +72,8 @@ export async function runInWorker(
   const onInterrupt = (): void => {
     if (asked) process.exit(EXIT.interrupted);
     asked = true;
+    // Holds also if the reader of the report was interrupted too.
+    process.exitCode = EXIT.interrupted;
     run.pool.stop(INTERRUPTED);
   };
   process.on('SIGINT', onInterrupt);
@@ -137,7 +139,7 @@ class Run {
     }
     const partial = await this.#explore();
     const interrupted = this.pool.reason === INTERRUPTED;
-    this.#progress.clear();
+    this.#progress.end();
     const result = await this.#result(partial);
     const { checkpoint, resume } = this.#persistence;
     const resumeFrom = this.#saved && !result.complete ? (checkpoint ?? resume) : null;
@@ -165,6 +167,10 @@ class Run {
     switch (engine) {
       case 'dpor': {
         // What goes in one go cannot be saved halfway.
+        const { executions } = this.#job;
+        if (saving === null && executions !== null && executions <= WHOLE_EXECUTIONS_MAX) {
+          return (await this.#whole('dpor', null))!;
+        }
         const whole = saving === null ? await this.#whole('dpor', WHOLE_EXECUTIONS_MAX) : null;
         return whole ?? this.#units(saving, null);
       }

@@ -2,11 +2,12 @@
  * Parts of one check, explored on different machines, and putting them together again.
  *
  * A shard explores every n-th unit and writes a result file. Invariant: `merge` says HOLDS only if
- * every shard is there, each whole, and all were made by the same code for the same check.
+ * every shard is there, each whole and undamaged, and all were made by the same code for the same check.
  */
 
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { verdictOf, type ExploreResult } from '../explore/index.js';
+import { isVacuous, verdictOf, type ExploreResult } from '../explore/index.js';
 import { fingerprintOf, sameWork } from './checkpoint.js';
 import { EXIT, exitCodeOf, UsageError } from './exit.js';
 import { programOfJob, type Job } from './job.js';
@@ -39,11 +40,16 @@ export function writeResult(path: string, job: Job, { result }: Outcome): void {
     seconds: result.seconds,
     branches: branches.map((branch) => ({ ...branch, taken: taken.includes(branch) })),
   };
+  const text = `${JSON.stringify(file)}\n`;
   try {
-    writeFileSync(path, `${JSON.stringify(file)}\n`);
+    writeFileSync(path, `${text}${hashOf(text)}\n`);
   } catch (error) {
     throw new UsageError(`cannot write ${path}: ${(error as Error).message}`);
   }
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 interface LoadedFile extends ResultFile {
@@ -52,17 +58,22 @@ interface LoadedFile extends ResultFile {
 }
 
 function load(path: string): LoadedFile {
-  let file: LoadedFile;
+  let text: string;
   try {
-    file = JSON.parse(readFileSync(path, 'utf8')) as LoadedFile;
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     throw new UsageError(`cannot read the result ${path}: ${(error as Error).message}`);
   }
-  if (file.format !== FORMAT) {
+  if (!text.startsWith(`{"format":"${FORMAT}"`)) {
     throw new UsageError(
       `${path} is not a result file: make one with dlab check --shard 1/2 --out`,
     );
   }
+  const end = text.indexOf('\n') + 1;
+  if (text.slice(end) !== `${hashOf(text.slice(0, end))}\n`) {
+    throw new UsageError(`the result ${path} is damaged: explore its shard again`);
+  }
+  const file = JSON.parse(text.slice(0, end)) as LoadedFile;
   return { ...file, path };
 }
 
@@ -84,7 +95,10 @@ export async function merge(paths: readonly string[], flags: CheckFlags): Promis
     seen.set(part, path);
   }
   const missing = Array.from({ length: of }, (_, i) => i + 1).filter((part) => !seen.has(part));
-  const found = joined(files.map((file) => file.found));
+  const all = joined(files.map((file) => file.found));
+  // As an unsplit run does: the gravest bug is shown, unless all were asked for.
+  const isFirstEnough = !first.job.keepGoing && all.bugs.some(({ kind }) => kind !== 'KCSAN');
+  const found = isFirstEnough ? { ...all, bugs: all.bugs.slice(0, 1) } : all;
   const cut = files.find(({ reason }) => reason !== null);
   const reason =
     missing.length > 0
@@ -93,7 +107,8 @@ export async function merge(paths: readonly string[], flags: CheckFlags): Promis
         ? null
         : `shard ${cut.job.shard?.part ?? 1}: ${cut.reason}`;
   const job: Job = { ...first.job, shard: null };
-  const { branches } = await programOfJob(job);
+  const program = await programOfJob(job);
+  const { branches } = program;
   const wasTaken = (i: number): boolean =>
     files.some((file) =>
       file.branches.some(
@@ -102,7 +117,9 @@ export async function merge(paths: readonly string[], flags: CheckFlags): Promis
     );
   const result: ExploreResult = {
     ...found,
-    verdict: verdictOf(found.bugs.length > 0, reason === null, () => found.executions <= 1),
+    verdict: verdictOf(found.bugs.length > 0, reason === null, () =>
+      isVacuous(program, 'dpor', found.executions),
+    ),
     engine: 'dpor',
     complete: reason === null,
     reason,

@@ -34,16 +34,18 @@ export interface CheckReport {
   readonly engine: string;
   /** Why it is not complete, in words. */
   readonly reason: string | null;
-  readonly executions: number;
-  readonly blocked: number;
-  readonly states: number;
+  /** Counts are null if the search stopped at a bug: they would depend on the number of threads. */
+  readonly executions: number | null;
+  readonly blocked: number | null;
+  readonly states: number | null;
   /** Of the bug that is shown; null if there is none. */
   readonly steps: number | null;
   readonly switches: number | null;
   readonly title: string | null;
   readonly token: string | null;
   readonly titles: readonly string[];
-  readonly neverTaken: readonly string[];
+  /** Null if the search stopped at a bug. */
+  readonly neverTaken: readonly string[] | null;
   readonly seconds: number;
   readonly violations: readonly ReportedBug[];
 }
