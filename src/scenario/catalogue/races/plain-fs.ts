@@ -30,7 +30,7 @@ export function positiveDentry(
 ): Dentry {
   return machine.boot(function* () {
     const dentry = (yield* parent === null ? k.d_alloc_anon(sb) : k.d_alloc(parent, 'child'))!;
-    yield* k.d_instantiate(dentry, (yield* k.new_inode_pseudo(sb)));
+    yield* k.d_instantiate(dentry, yield* k.new_inode_pseudo(sb));
     return dentry;
   });
 }
