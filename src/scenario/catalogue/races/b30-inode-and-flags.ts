@@ -65,7 +65,7 @@ export const b30 = smallRace({
     year: 2016,
     identifiers: ['22213318af7a', 'a528aca7f359'],
     expect: 'BUG: unable to handle kernel NULL pointer dereference in step_into',
-    witness: { steps: 10, switches: 2 },
+    witness: { steps: 11, switches: 2 },
     about: [POSITIVE, MISSING, CHANGED],
   },
   own: { lookup_fast },

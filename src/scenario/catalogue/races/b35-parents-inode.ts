@@ -67,7 +67,7 @@ export const b35 = smallRace({
     year: 2024,
     identifiers: ['10a973fc4fb2'],
     expect: 'BUG: unable to handle kernel NULL pointer dereference in nfs_set_verifier',
-    witness: { steps: 66, switches: 2 },
+    witness: { steps: 70, switches: 2 },
     about: [SET, GONE],
   },
   own: { nfs_set_verifier },
