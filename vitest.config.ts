@@ -8,6 +8,7 @@ export default defineConfig({
     // The package under its own name, from source. The longer name first.
     alias: [
       { find: /^dentrylab\/vitest$/, replacement: at('src/vitest/index.ts') },
+      { find: /^dentrylab\/fs$/, replacement: at('src/fs/index.ts') },
       { find: /^dentrylab$/, replacement: at('src/index.ts') },
     ],
   },

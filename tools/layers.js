@@ -21,6 +21,10 @@ export const LAYERS = {
   dcache: { folders: ['machine', 'lockref', 'rcu'] },
   vfs: { folders: ['machine', 'lockref', 'rcu', 'dcache'] },
   explore: { folders: ['machine'] },
+  fs: {
+    folders: ['machine', 'lockref', 'rcu', 'dcache', 'vfs', 'explore'],
+    packages: ['dist/direct'],
+  },
   trace: { folders: ['machine'], packages: ['immer', 'pino'] },
   scenario: { folders: ['machine', 'lockref', 'rcu', 'dcache', 'vfs', 'explore', 'trace'] },
   vitest: {
@@ -36,4 +40,4 @@ export const LAYERS = {
 };
 
 /** Folders that src/index.ts, the library's face, does not import: they are programs on top of it. */
-export const NOT_IN_INDEX = ['cli', 'vitest'];
+export const NOT_IN_INDEX = ['cli', 'vitest', 'fs'];

@@ -180,6 +180,9 @@ export class Machine {
 
   /** Run set-up code alone, to its end, before anything is explored. Answers what it returns. */
   boot<T>(body: () => Task<T>): T {
+    if (this.tasks.length > 0) {
+      throw new MisuseError('boot() runs alone: call it before the first addTask()');
+    }
     this.#boots += 1;
     const task = this.#newTask(`init${this.#boots}`, { name: 'init' }, null);
     this.#booting = true;

@@ -1,4 +1,4 @@
-/** Inodes, the stash and the filesystems on it. */
+/** Inodes, the stash and the filesystems on it; processes, path walk, tmpfs and system calls. */
 export { EVICT_BRANCHES } from './evict.js';
 export * from './file.js';
 export { ICACHE_BRANCHES, type InodeSet, type InodeTest } from './icache.js';
@@ -13,3 +13,13 @@ export * from './stashed.js';
 export * from './super.js';
 export { vfs_functions } from './functions.js';
 export { stashed_dentry_operations } from './pidfs.js';
+export { fs_functions } from './fs-functions.js';
+export { create_fs_kernel, type FsKernel, type FsOptions } from './fs-kernel.js';
+export type { Bytes } from './platform/index.js';
+export { TaskStruct } from './process/structs.js';
+export { WNOHANG } from './process/process.js';
+export { F, STAT_FIELDS } from './syscall/io.js';
+export { RENAME, type Attr } from './syscall/names.js';
+export { O } from './syscall/open.js';
+export { syscall_table, type FileStat } from './syscall/table.js';
+export { NAMEI_BRANCHES } from './walk/namei.js';

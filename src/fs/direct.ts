@@ -1,0 +1,64 @@
+/**
+ * The direct build with types: each system call as a plain function.
+ *
+ * Invariant: nothing outside this file names a field of a kernel object of the direct build; fields
+ * there are plain values and not cells.
+ */
+
+import * as generated from '#direct';
+import type { Task } from '../machine/index.js';
+import type { FsKernel, FsOptions, syscall_table, TaskStruct } from '../vfs/index.js';
+
+/** A generator as the direct build has it. */
+type Plain<F> = F extends (...args: infer A) => Task<infer T> ? (...args: A) => T : never;
+
+type Calls = typeof syscall_table;
+
+/** The calls as plain functions: kernel and task first. */
+export type DirectCalls = { readonly [K in keyof Calls]: Plain<Calls[K]> };
+
+/** A kernel of the direct build. */
+export type DirectKernel = Omit<FsKernel, KeysOfTasks> & {
+  readonly [K in KeysOfTasks]: Plain<FsKernel[K]>;
+};
+
+type KeysOfTasks = {
+  [K in keyof FsKernel]: FsKernel[K] extends (...args: never[]) => Task<unknown> ? K : never;
+}[keyof FsKernel];
+
+interface Generated {
+  create_fs_kernel(machine: object, options: FsOptions): DirectKernel;
+  readonly syscall_table: DirectCalls;
+  readonly Machine: new () => object;
+  readonly WouldBlock: new (message: string) => Error;
+}
+
+const direct = generated as unknown as Generated;
+
+/** The calls of the direct build. */
+export const direct_calls: DirectCalls = direct.syscall_table;
+
+/** Boot a kernel of the direct build. */
+export function boot_direct(options: FsOptions): DirectKernel {
+  return direct.create_fs_kernel(new direct.Machine(), options);
+}
+
+/** Does this error say that the call would have to wait? */
+export function wouldBlock(error: unknown): boolean {
+  return error instanceof direct.WouldBlock;
+}
+
+/** Set the virtual clock. */
+export function set_clock(k: DirectKernel, now: number): void {
+  (k.clock as unknown as { now: number }).now = now;
+}
+
+/** Read the virtual clock. */
+export function clock_of(k: DirectKernel): number {
+  return (k.clock as unknown as { now: number }).now;
+}
+
+/** The first process. */
+export function init_of(k: DirectKernel): TaskStruct {
+  return k.init_task.task!;
+}

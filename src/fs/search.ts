@@ -1,0 +1,218 @@
+/**
+ * Every interleaving of calls: by running the programs again from the start for each schedule.
+ *
+ * Programs are plain JavaScript, which cannot be copied, so a state is come back to by replay. Two
+ * schedules that lead to the same filesystem, and in which every program has seen the same, are the
+ * same state and searched once. Invariant: HOLDS needs every state visited and no bug.
+ */
+
+import type { Verdict } from '../explore/index.js';
+
+/** One scheduling decision that is open. */
+export interface Choice {
+  readonly task: string;
+  /** The call as a reader wants to see it: `open("/etc/app.json", O_TRUNC)`. */
+  readonly label: string;
+}
+
+/** One run of the programs, somewhere on its way. */
+export interface Run {
+  choices(): readonly Choice[];
+  /** Take a decision. @returns what came of it, for the story */
+  step(choice: number): string | Promise<string>;
+  /** Equal texts mean equal futures. */
+  key(): string;
+  /** What is wrong so far or, with nothing left to choose, at the end. */
+  problem(): { readonly kind: string; readonly title: string } | null;
+  /** `task: value` for what programs have said. */
+  outcomes(): readonly string[];
+}
+
+/** One line of a story. */
+export interface Row extends Choice {
+  readonly result: string;
+}
+
+export interface FsBug {
+  readonly kind: string;
+  readonly title: string;
+  readonly rows: readonly Row[];
+  readonly switches: number;
+  /** No schedule with fewer switches fails. */
+  readonly minimal: boolean;
+}
+
+export interface FsReport {
+  readonly verdict: Verdict;
+  readonly complete: boolean;
+  readonly reason: string | null;
+  /** Complete interleavings of the calls. */
+  readonly interleavings: number;
+  readonly states: number;
+  /** Runs of the programs from the start. */
+  readonly runs: number;
+  readonly bugs: readonly FsBug[];
+  /** How many final states each outcome was seen in, of how many. */
+  readonly outcomes: Readonly<Record<string, 'always' | 'sometimes'>>;
+  /** The first bug as a story, or the verdict in a line. */
+  readonly text: string;
+}
+
+export interface SearchOptions {
+  /** Most states to visit (default 200,000). */
+  readonly states?: number;
+}
+
+const STATES_MAX = 200_000;
+
+/** Search all interleavings of what `start` begins. */
+export async function search(
+  start: () => Run | Promise<Run>,
+  options: SearchOptions = {},
+): Promise<FsReport> {
+  const max = options.states ?? STATES_MAX;
+  const memo = new Map<string, number>();
+  const outcomes = new Map<string, number>();
+  let runs = 0;
+  let ends = 0;
+  let branched = false;
+  let reason: string | null = null;
+  let failing: number[] | null = null;
+
+  const begin = async (path: readonly number[]): Promise<Run> => {
+    runs += 1;
+    const run = await start();
+    for (const choice of path) await run.step(choice);
+    return run;
+  };
+  const visit = async (run: Run, path: readonly number[]): Promise<number> => {
+    const key = run.key();
+    const known = memo.get(key);
+    if (known !== undefined) return known;
+    if (memo.size >= max) reason ??= `more than ${max} states`;
+    if (reason !== null) return 0;
+    if (run.problem() !== null) {
+      failing = [...path];
+      reason = 'a bug was found';
+      return 1;
+    }
+    memo.set(key, 0);
+    const count = run.choices().length;
+    let paths = 0;
+    if (count === 0) {
+      ends += 1;
+      paths = 1;
+      for (const outcome of new Set(run.outcomes())) {
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      }
+    }
+    if (count > 1) branched = true;
+    for (let choice = 0; choice < count && reason === null; choice += 1) {
+      // The first child goes on with this run, the others begin anew.
+      const next = choice === 0 ? run : await begin(path);
+      await next.step(choice);
+      paths += await visit(next, [...path, choice]);
+    }
+    memo.set(key, paths);
+    return paths;
+  };
+
+  const interleavings = await visit(await begin([]), []);
+  const bugs = failing === null ? [] : [await smallest(begin, failing, max)];
+  const complete = reason === null;
+  let verdict: Verdict = 'INCOMPLETE';
+  if (bugs.length > 0) verdict = 'VIOLATED';
+  else if (complete) verdict = branched ? 'HOLDS' : 'VACUOUS';
+  const report = {
+    verdict,
+    complete,
+    reason,
+    interleavings,
+    states: memo.size,
+    runs,
+    bugs,
+    outcomes: Object.fromEntries(
+      [...outcomes].map(
+        ([name, seen]) => [name, seen === ends && complete ? 'always' : 'sometimes'] as const,
+      ),
+    ),
+  };
+  return { ...report, text: textOf(report) };
+}
+
+/** The failing schedule with the fewest switches: searched by their number, from none. */
+async function smallest(
+  begin: (path: readonly number[]) => Promise<Run>,
+  failing: readonly number[],
+  max: number,
+): Promise<FsBug> {
+  const bound = switchesOf(await rowsOf(begin, failing));
+  let visited = 0;
+  for (let switches = 0; switches < bound; switches += 1) {
+    const seen = new Set<string>();
+    const find = async (
+      path: readonly number[],
+      last: string,
+      left: number,
+    ): Promise<number[] | null> => {
+      const run = await begin(path);
+      if (run.problem() !== null) return [...path];
+      const key = `${last} ${left} ${run.key()}`;
+      if (seen.has(key) || visited > max) return null;
+      seen.add(key);
+      visited += 1;
+      for (const [choice, { task }] of run.choices().entries()) {
+        const cost = last === '' || last === task ? 0 : 1;
+        if (cost > left) continue;
+        const found = await find([...path, choice], task, left - cost);
+        if (found !== null) return found;
+      }
+      return null;
+    };
+    const found = await find([], '', switches);
+    if (found !== null) return bugOf(begin, found, visited <= max);
+  }
+  return bugOf(begin, failing, visited <= max);
+}
+
+async function bugOf(
+  begin: (path: readonly number[]) => Promise<Run>,
+  path: readonly number[],
+  minimal: boolean,
+): Promise<FsBug> {
+  const rows = await rowsOf(begin, path);
+  const problem = (await begin(path)).problem()!;
+  return { ...problem, rows, switches: switchesOf(rows), minimal };
+}
+
+async function rowsOf(
+  begin: (path: readonly number[]) => Promise<Run>,
+  path: readonly number[],
+): Promise<Row[]> {
+  const run = await begin([]);
+  const rows: Row[] = [];
+  for (const choice of path) {
+    const { task, label } = run.choices()[choice];
+    rows.push({ task, label, result: await run.step(choice) });
+  }
+  return rows;
+}
+
+function switchesOf(rows: readonly Row[]): number {
+  return rows.filter(({ task }, i) => i > 0 && rows[i - 1].task !== task).length;
+}
+
+function textOf(report: Omit<FsReport, 'text'>): string {
+  const { verdict, bugs, states, interleavings, reason } = report;
+  if (bugs.length === 0) {
+    const why = reason === null ? '' : `: ${reason}`;
+    return `${verdict}${why} (${interleavings} interleavings, ${states} states)`;
+  }
+  const [{ title, rows }] = bugs;
+  const width = Math.max(...rows.map(({ task }) => task.length), 0);
+  const lines = rows.map(
+    ({ task, label, result }, i) =>
+      `${String(i + 1).padStart(3)}  ${task.padEnd(width)}  ${label}${result === '' ? '' : ` = ${result}`}`,
+  );
+  return [`${verdict}: ${title}`, ...lines].join('\n');
+}

@@ -1,0 +1,58 @@
+/**
+ * A process as programs see it: its system calls, one by one.
+ *
+ * Each call exists twice: `sys.open` is a generator for programs whose schedules are explored,
+ * `sys.openSync` makes the call at once. Both answer as the kernel does: -errno for an error.
+ */
+
+import { MisuseError, type Task } from '../machine/index.js';
+import type { syscall_table, TaskStruct } from '../vfs/index.js';
+import { direct_calls, type DirectKernel } from './direct.js';
+
+type Calls = typeof syscall_table;
+
+type Rest<F> = F extends (k: never, t: never, ...args: infer A) => Task<infer T>
+  ? { args: A; result: T }
+  : never;
+
+/** The calls of a process in a program that is explored: `yield*` them. */
+export type Sys = {
+  readonly [K in keyof Calls]: (...args: Rest<Calls[K]>['args']) => Task<Rest<Calls[K]>['result']>;
+};
+
+/** The calls of a process, made at once. */
+export type SyncSys = {
+  readonly [K in keyof Calls as `${K}Sync`]: (
+    ...args: Rest<Calls[K]>['args']
+  ) => Rest<Calls[K]>['result'];
+};
+
+/** A process of a kernel that runs call by call. */
+export interface Process extends SyncSys {
+  /** A child with copies of descriptors, place and credentials. */
+  forkSync(): Process;
+  /** A thread: descriptors and place are shared. */
+  threadSync(): Process;
+}
+
+/** The names of all calls. */
+export const CALL_NAMES = Object.keys(direct_calls) as (keyof Calls)[];
+
+/** A process's calls on a kernel of the direct build. */
+export function processOf(k: DirectKernel, task: TaskStruct): Process {
+  const calls: Record<string, unknown> = {};
+  for (const name of CALL_NAMES) {
+    const body = direct_calls[name] as (k: unknown, t: unknown, ...args: unknown[]) => unknown;
+    calls[`${name}Sync`] = (...args: unknown[]) => body(k, task, ...args);
+  }
+  const start = (thread: boolean): Process => {
+    const child = k.copy_process(task, thread);
+    if (typeof child === 'number') {
+      throw new MisuseError(`no new process: error ${child}; wait for those that have ended`);
+    }
+    return processOf(k, child);
+  };
+  calls['forkSync'] = () => start(false);
+  calls['threadSync'] = () => start(true);
+  return calls as unknown as Process;
+}
