@@ -256,7 +256,8 @@ export class StateSearch {
     for (let d = 0; d <= this.#depth; d += 1) {
       const level = this.#levels[d];
       const last = level.tasks.length - 1;
-      if (level.at > last) continue;
+      // The only decision of a state stays: a level without any is a final state.
+      if (level.at > last || last === 0) continue;
       const path = this.#path(d);
       path.push({ task: level.tasks[last].key, choice: level.choices[last] });
       if (!sharing.give(path)) return;
