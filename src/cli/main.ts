@@ -1,158 +1,22 @@
 #!/usr/bin/env node
-/** The dlab command: reads the command line, runs one verb, sets the exit code. */
+/** The dlab command as a process: its words, its streams, its exit code. */
 
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { MisuseError } from '../machine/index.js';
-import { check } from './check.js';
-import { demo } from './demo.js';
-import { EXIT, UsageError } from './exit.js';
-import { list, LISTS } from './list.js';
-import { matrix } from './matrix.js';
-import type { CheckFlags } from './options.js';
-import { merge } from './shard.js';
-import { show, type ShowFlags } from './show.js';
+import { run } from './command-line.js';
 
-function look(command: Command): Command {
-  return command
-    .option('--ascii', 'no characters beyond ASCII')
-    .option('--width <columns>', 'width of the output (default: the terminal, or 80)')
-    .option('--no-color', 'no colours; NO_COLOR does the same')
-    .option('-v, --verbose', 'show every operation');
+/** Writing failed: 74 as in sysexits.h. */
+const EXIT_OUTPUT = 74;
+
+function onStreamError(error: NodeJS.ErrnoException): void {
+  // A reader that went away, as in `dlab list | head -1`, is no error: what is known is the code.
+  if (error.code === 'EPIPE') process.exit();
+  process.exitCode = EXIT_OUTPUT;
+  if (error !== null) process.stderr.write(`dlab: cannot write the output: ${error.message}\n`);
+  process.exit();
 }
 
-function scope(command: Command): Command {
-  return command
-    .option('--lockref <model>', 'faithful, counter or spinlock')
-    .option('--fs <name>', 'nsfs or pidfs')
-    .option('--reuse <policy>', 'freed memory comes back: never, lifo or explore')
-    .option('--fail-alloc', 'let one allocation fail, whichever')
-    .option('--engine <name>', 'dpor (one run per class of equal runs) or states')
-    .option('--budget <limit>', 'stop after a time (30s, 2m) or executions (500k)')
-    .option('-j, --jobs <n>', 'threads (default: as many as processors)')
-    .option('--json', 'one JSON object per scenario');
-}
-
-function commandLine(version: string, done: (code: number) => void): Command {
-  const program = new Command('dlab')
-    .description('The Linux dcache, run through every interleaving.')
-    .version(version)
-    .exitOverride()
-    .showHelpAfterError('(dlab --help shows what there is)');
-  look(program.command('demo'))
-    .description('find a real bug, see it, and prove its fix')
-    .action(async (flags: CheckFlags) => done(await demo(flags)));
-  look(scope(program.command('check')))
-    .description('explore every interleaving of scenarios')
-    .argument('<scenario...>', 'names, a prefix that ends in /, or all')
-    .option('--variant <name>', 'which kernel (default: the newest)')
-    .option('--with <file>', 'replace kernel functions by the exports of a .ts or .js file')
-    .option('--random <seed>', 'sample schedules instead; proves nothing')
-    .option('--pct <seed>', 'sample by PCT instead; proves nothing')
-    .option('--bound <n>', 'only executions with at most n preemptions; proves nothing more')
-    .option('--liveness', 'look for livelocks, bound retries, say who waits for whom')
-    .option('--symmetry', 'explore tasks that do the same up to renaming; says so')
-    .option('--keep-going', 'find every bug, not the first')
-    .option('--corpus <folder>', 'keep failing tokens there (default: .dlab/corpus if it exists)')
-    .option(
-      '-f, --format <name>',
-      'ladder, lanes, splat, ftrace, json, jsonl, junit, sarif, perfetto, dot or hb',
-    )
-    .option('--checkpoint <file>', 'save progress there, to go on later')
-    .option('--checkpoint-every <time>', 'how often (default 30s)')
-    .option('--resume <file>', 'go on with what was saved there')
-    .option('--shard <i/n>', 'explore only the i-th of n parts')
-    .option('--out <file>', 'write the result there, for dlab merge')
-    .addHelpText(
-      'after',
-      `
-Examples:
-  dlab check stash/close-vs-open --variant v6.9
-  dlab check stash/ --lockref counter
-  dlab check stash/close-vs-two-opens --with examples/my-stash.ts
-  dlab check stash/three-closers --random 1 --budget 30s
-
-Exit codes: 0 HOLDS, 1 VIOLATED, 2 usage, 3 INCOMPLETE, 4 DIVERGED, 5 VACUOUS,
-70 a bug in dlab, 130 interrupted.`,
-    )
-    .action(async (names: string[], flags: CheckFlags) => done(await check(names, flags)));
-  look(program.command('merge'))
-    .description('one verdict from the results of all shards')
-    .argument('<file...>', 'what dlab check --shard i/n --out wrote')
-    .option('--json', 'as a JSON object')
-    .addHelpText(
-      'after',
-      `
-Example, each line on a machine of its own but the last:
-  dlab check stash/three-closers --shard 1/2 --out 1.json
-  dlab check stash/three-closers --shard 2/2 --out 2.json
-  dlab merge 1.json 2.json`,
-    )
-    .action(async (files: string[], flags: CheckFlags) => done(await merge(files, flags)));
-  program
-    .command('list')
-    .description('what there is to check, and on what')
-    .argument('[what]', LISTS.join(', '))
-    .option('--json', 'as JSON')
-    .addHelpText('after', '\nExamples:\n  dlab list variants\n  dlab list functions')
-    .action((what: string | undefined, flags: { json?: boolean }) =>
-      done(list(what, flags.json ?? false)),
-    );
-  look(program.command('show'))
-    .description('replay one interleaving')
-    .argument('<token>', 'as printed by check')
-    .option('--with <file>', 'the patch file that the token was made with')
-    .option('-f, --format <name>', 'ladder, lanes, splat, ftrace, json, jsonl, perfetto, dot or hb')
-    .option('--at <step>', 'all objects after that step; with --format dot, as a graph')
-    .option('--variant <name>', 'replay on another kernel than the token was made on')
-    .option('--json', 'the whole trace with snapshots, as JSON')
-    .option('--log', "the kernel's log, as JSON lines")
-    .addHelpText(
-      'after',
-      '\nExit codes: 1 if it still fails, 0 if not, 4 DIVERGED if it no longer fits.',
-    )
-    .action(async (token: string, flags: ShowFlags) => done(await show(token, flags)));
-  scope(program.command('matrix'))
-    .description('every variant against every scenario')
-    .argument('<suite>', 'stash, races')
-    .option('--variant <text>', 'only variants whose name contains this')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  dlab matrix stash --budget 5s\n  dlab matrix stash --variant v6 --lockref faithful\n  dlab matrix races',
-    )
-    .action(async (suite: string, flags: CheckFlags) => done(await matrix(suite, flags)));
-  return program;
-}
-
-async function main(): Promise<void> {
-  // A reader that went away, as `dlab list | head -1` does, is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit();
-    throw error;
-  });
-  process.setSourceMapsEnabled(true);
-  const { version } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  ) as { version: string };
-  try {
-    await commandLine(version, (code) => {
-      process.exitCode = code;
-    }).parseAsync();
-  } catch (error) {
-    process.exitCode = failure(error);
-  }
-}
-
-function failure(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-  if (error instanceof UsageError || error instanceof MisuseError) {
-    console.error(`dlab: ${error.message}\n(dlab --help shows what there is)`);
-    return EXIT.usage;
-  }
-  console.error(
-    `dlab: this is a bug in dlab, please report it\n${(error as Error).stack ?? String(error)}`,
-  );
-  return EXIT.internal;
-}
-
-await main();
+process.stdout.on('error', onStreamError);
+process.stderr.on('error', () => process.exit());
+process.setSourceMapsEnabled(true);
+process.exitCode = await run(process.argv.slice(2), (code) => {
+  process.exitCode = code;
+});

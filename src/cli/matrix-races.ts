@@ -6,7 +6,7 @@
 import { SCENARIOS, WEAK_MEMORY_RACES, type Scenario } from '../scenario/index.js';
 import type { ExploreResult } from '../explore/index.js';
 import { EXIT } from './exit.js';
-import { jobsOf, type CheckFlags } from './options.js';
+import { chosenOf, jobsOf, type CheckFlags } from './options.js';
 import { group } from './progress.js';
 import { jsonOf } from './report.js';
 import { runInWorker } from './runner.js';
@@ -18,7 +18,10 @@ const CELL_BUDGET = '60s';
  * @returns the exit code: 0 if every race is found as recorded and every repair proved
  */
 export async function matrixRaces(flags: CheckFlags): Promise<number> {
-  const races = SCENARIOS.filter(({ history }) => history !== undefined);
+  const races = chosenOf(
+    SCENARIOS.filter(({ history }) => history !== undefined),
+    flags,
+  );
   const width = Math.max(...races.map(({ name }) => name.length)) + 2;
   const json = flags.json === true;
   if (!json) {
@@ -41,7 +44,7 @@ export async function matrixRaces(flags: CheckFlags): Promise<number> {
     asRecorded &&= isRecorded;
     if (!json) console.log(row(scenario, width, buggy, fixed) + (isRecorded ? '' : '  (!)'));
   }
-  if (!json) {
+  if (!json && flags.scenario === undefined) {
     console.log('\nneeds weak memory, not shown here:');
     for (const { id, title } of WEAK_MEMORY_RACES) console.log(`  ${id}  ${title}`);
   }

@@ -4,7 +4,7 @@ import { SCENARIOS, variantsOf } from '../scenario/index.js';
 import type { ExploreResult } from '../explore/index.js';
 import type { LockrefModel } from '../lockref/index.js';
 import { EXIT, UsageError } from './exit.js';
-import { jobsOf, lockrefOf, type CheckFlags } from './options.js';
+import { chosenOf, jobsOf, lockrefOf, type CheckFlags } from './options.js';
 import { jsonOf } from './report.js';
 import { matrixRaces } from './matrix-races.js';
 import { group } from './progress.js';
@@ -16,11 +16,12 @@ const NAME_WIDTH = 24;
 /** Print the table, row by row as it becomes known. @returns the exit code */
 export async function matrix(suite: string, flags: CheckFlags): Promise<number> {
   if (suite === 'races') return matrixRaces(flags);
-  const scenarios = SCENARIOS.filter(({ name }) => name.startsWith(`${suite}/`));
-  if (scenarios.length === 0)
+  const suiteOf = SCENARIOS.filter(({ name }) => name.startsWith(`${suite}/`));
+  if (suiteOf.length === 0)
     throw new UsageError(
       `there is no matrix '${suite}'; try: dlab matrix stash, dlab matrix races`,
     );
+  const scenarios = chosenOf(suiteOf, flags);
   const variants = variantsOf(scenarios).filter(({ name }) => name.includes(flags.variant ?? ''));
   if (variants.length === 0)
     throw new UsageError(`no variant's name contains '${flags.variant}'; see: dlab list variants`);

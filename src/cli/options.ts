@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import type { LockrefModel } from '../lockref/index.js';
-import { findScenario, findVariant, SCENARIOS } from '../scenario/index.js';
+import { findScenario, findVariant, SCENARIOS, type Scenario } from '../scenario/index.js';
 import { UsageError } from './exit.js';
 import type { Job } from './job.js';
 import type { Look } from './report.js';
@@ -11,6 +11,7 @@ import { NO_PERSISTENCE, type Persistence } from './runner.js';
 /** The options of `check` and `matrix` as commander hands them over. */
 export interface CheckFlags {
   readonly variant?: string;
+  readonly scenario?: string;
   readonly with?: string;
   readonly lockref?: string;
   readonly fs?: string;
@@ -134,6 +135,17 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
     seconds,
     executions,
   }));
+}
+
+/** Those whose name contains what `--scenario` says. @throws UsageError if there are none */
+export function chosenOf(
+  scenarios: readonly Scenario[],
+  { scenario = '' }: CheckFlags,
+): readonly Scenario[] {
+  const chosen = scenarios.filter(({ name }) => name.includes(scenario));
+  if (chosen.length === 0)
+    throw new UsageError(`no scenario's name contains '${scenario}'; see: dlab list scenarios`);
+  return chosen;
 }
 
 function engineOf(flags: CheckFlags): Job['engine'] {

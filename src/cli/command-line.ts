@@ -1,0 +1,178 @@
+/**
+ * The verbs of dlab: their options, what their help says, and with which code a run ends.
+ *
+ * Invariant: every line under "Examples:" is run by a test and exits as it says, with 0 if it says
+ * nothing. Nothing happens at import, so that a command line can be run in any process.
+ */
+
+import { Command, CommanderError } from 'commander';
+import { MisuseError } from '../machine/index.js';
+import { check } from './check.js';
+import { demo } from './demo.js';
+import { EXIT, UsageError } from './exit.js';
+import { list, LISTS } from './list.js';
+import { matrix } from './matrix.js';
+import type { CheckFlags } from './options.js';
+import { VERSION } from './report.js';
+import { merge } from './shard.js';
+import { show, type ShowFlags } from './show.js';
+
+/** Told the exit code as soon as it is known, and again if it changes. */
+type Done = (code: number) => void;
+
+/**
+ * Run one command line.
+ * @param words what follows `dlab`
+ * @param onCode told the code that the process would exit with if it ended now
+ * @returns the exit code
+ */
+export async function run(
+  words: readonly string[],
+  onCode: Done = () => undefined,
+): Promise<number> {
+  let code: number = EXIT.HOLDS;
+  const done: Done = (known) => {
+    code = known;
+    onCode(known);
+  };
+  try {
+    await commandLine(done).parseAsync([...words], { from: 'user' });
+  } catch (error) {
+    done(failure(error));
+  }
+  return code;
+}
+
+function failure(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+  if (error instanceof UsageError || error instanceof MisuseError) {
+    console.error(`dlab: ${error.message}\n(dlab --help shows what there is)`);
+    return EXIT.usage;
+  }
+  console.error(
+    `dlab: this is a bug in dlab, please report it\n${(error as Error).stack ?? String(error)}`,
+  );
+  return EXIT.internal;
+}
+
+function look(command: Command): Command {
+  return command
+    .option('--ascii', 'no characters beyond ASCII')
+    .option('--width <columns>', 'width of the output (default: the terminal, or 80)')
+    .option('--no-color', 'no colours; NO_COLOR does the same')
+    .option('-v, --verbose', 'show every operation');
+}
+
+function scope(command: Command): Command {
+  return command
+    .option('--lockref <model>', 'faithful, counter or spinlock')
+    .option('--fs <name>', 'nsfs or pidfs')
+    .option('--reuse <policy>', 'freed memory comes back: never, lifo or explore')
+    .option('--fail-alloc', 'let one allocation fail, whichever')
+    .option('--engine <name>', 'dpor (one run per class of equal runs) or states')
+    .option('--budget <limit>', 'stop after a time (30s, 2m) or executions (500k)')
+    .option('-j, --jobs <n>', 'threads (default: as many as processors)')
+    .option('--json', 'one JSON object per scenario');
+}
+
+/** The verb's examples; the comment of a line says its exit code unless that is 0. */
+function examples(command: Command, ...lines: readonly string[]): Command {
+  const width = Math.max(...lines.map((line) => line.split('  #')[0].length));
+  const rows = lines.map((line) => {
+    const [words, comment] = line.split('  #') as [string, string?];
+    return `  ${comment === undefined ? words : `${words.padEnd(width)}  #${comment}`}`;
+  });
+  return command.addHelpText('after', `\nExamples:\n${rows.join('\n')}`);
+}
+
+/** All verbs. */
+function commandLine(done: Done): Command {
+  const program = new Command('dlab')
+    .description('The Linux dcache, run through every interleaving.')
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError('(dlab --help shows what there is)');
+  look(program.command('demo'))
+    .description('find a real bug, see it, and prove its fix')
+    .action(async (flags: CheckFlags) => done(await demo(flags)));
+  examples(
+    look(scope(program.command('check')))
+      .description('explore every interleaving of scenarios')
+      .argument('<scenario...>', 'names, a prefix that ends in /, or all')
+      .option('--variant <name>', 'which kernel (default: the newest)')
+      .option('--with <file>', 'replace kernel functions by the exports of a .ts or .js file')
+      .option('--random <seed>', 'sample schedules instead; proves nothing')
+      .option('--pct <seed>', 'sample by PCT instead; proves nothing')
+      .option('--bound <n>', 'only executions with at most n preemptions; proves nothing more')
+      .option('--liveness', 'look for livelocks, bound retries, say who waits for whom')
+      .option('--symmetry', 'explore tasks that do the same up to renaming; says so')
+      .option('--keep-going', 'find every bug, not the first')
+      .option('--corpus <folder>', 'keep failing tokens there (default: .dlab/corpus if it exists)')
+      .option(
+        '-f, --format <name>',
+        'ladder, lanes, splat, ftrace, json, jsonl, junit, sarif, perfetto, dot or hb',
+      )
+      .option('--checkpoint <file>', 'save progress there, to go on later')
+      .option('--checkpoint-every <time>', 'how often (default 30s)')
+      .option('--resume <file>', 'go on with what was saved there')
+      .option('--shard <i/n>', 'explore only the i-th of n parts')
+      .option('--out <file>', 'write the result there, for dlab merge'),
+    'dlab check stash/close-vs-open  # the newest kernel: HOLDS',
+    'dlab check stash/close-vs-open --variant v6.9  # exit 1: VIOLATED',
+    'dlab check stash/close-vs-open --lockref counter',
+    'dlab check stash/close-vs-two-opens --with examples/my-stash.ts  # exit 1',
+    'dlab check stash/three-closers --random 1 --budget 500  # exit 3: INCOMPLETE',
+  )
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 HOLDS, 1 VIOLATED, 2 usage, 3 INCOMPLETE, 4 DIVERGED, 5 VACUOUS,
+70 a bug in dlab, 130 interrupted.`,
+    )
+    .action(async (names: string[], flags: CheckFlags) => done(await check(names, flags)));
+  examples(
+    look(program.command('merge'))
+      .description('one verdict from the results of all shards')
+      .argument('<file...>', 'what dlab check --shard i/n --out wrote')
+      .option('--json', 'as a JSON object'),
+    'dlab check stash/close-vs-open --shard 1/2 --out 1.json  # exit 3: a part',
+    'dlab check stash/close-vs-open --shard 2/2 --out 2.json  # exit 3: a part',
+    'dlab merge 1.json 2.json  # HOLDS',
+  ).action(async (files: string[], flags: CheckFlags) => done(await merge(files, flags)));
+  examples(
+    program
+      .command('list')
+      .description('what there is to check, and on what')
+      .argument('[what]', LISTS.join(', '))
+      .option('--json', 'as JSON'),
+    'dlab list',
+    'dlab list functions',
+    'dlab list scenarios --json',
+  ).action((what: string | undefined, flags: { json?: boolean }) =>
+    done(list(what, flags.json ?? false)),
+  );
+  look(program.command('show'))
+    .description('replay one interleaving')
+    .argument('<token>', 'as printed by check')
+    .option('--with <file>', 'the patch file that the token was made with')
+    .option('-f, --format <name>', 'ladder, lanes, splat, ftrace, json, jsonl, perfetto, dot or hb')
+    .option('--at <step>', 'all objects after that step; with --format dot, as a graph')
+    .option('--variant <name>', 'replay on another kernel than the token was made on')
+    .option('--json', 'the whole trace with snapshots, as JSON')
+    .option('--log', "the kernel's log, as JSON lines")
+    .addHelpText(
+      'after',
+      '\nExit codes: 1 if it still fails, 0 if not, 4 DIVERGED if it no longer fits.',
+    )
+    .action(async (token: string, flags: ShowFlags) => done(await show(token, flags)));
+  examples(
+    scope(program.command('matrix'))
+      .description('every variant against every scenario')
+      .argument('<suite>', 'stash, races')
+      .option('--variant <text>', 'only variants whose name contains this')
+      .option('--scenario <text>', 'only scenarios whose name contains this'),
+    'dlab matrix races --scenario b29',
+    'dlab matrix stash --scenario reap --variant v6',
+  ).action(async (suite: string, flags: CheckFlags) => done(await matrix(suite, flags)));
+  return program;
+}
