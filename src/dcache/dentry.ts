@@ -43,6 +43,7 @@ export interface DentryOperations {
 
 /** The parts of an inode that the dcache works on. */
 export interface AliasedInode extends Struct {
+  readonly i_count: Cell<number>;
   readonly i_lock: Spinlock;
   /** i_lock protects it: the dentries of this inode. */
   readonly i_dentry: Cell<List<Dentry> | null>;
@@ -116,13 +117,18 @@ export class Dentry extends Struct {
   /** Set before the dentry is published, constant from then on. */
   readonly d_fsdata = this.cell<unknown>('d_fsdata', null);
 
-  constructor(sb: DentrySuper) {
+  // Memory of rules: d_seq when the dentry left the hash outside a write section, until d_lock is
+  // given back, else -1; and which hooks have run.
+  readonly dropped_at = this.shadow('dropped_at', -1);
+  readonly hooks_run = this.shadow('hooks_run', 0);
+
+  readonly d_op: DentryOperations;
+
+  /** @param d_op the super block's own by default */
+  constructor(sb: DentrySuper, d_op: DentryOperations = sb.s_d_op) {
     super('dentry');
     this.d_sb = sb;
-  }
-
-  get d_op(): DentryOperations {
-    return this.d_sb.s_d_op;
+    this.d_op = d_op;
   }
 }
 

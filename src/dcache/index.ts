@@ -19,7 +19,8 @@ import type { Branch } from '../machine/index.js';
 export * from './dentry.js';
 export { d_flags_for_mode, DCACHE, is_directory_mode } from './flags.js';
 export * from './state.js';
-export { dcache_at_rest, dcache_invariants, watch_dentry } from './invariants.js';
+export { dcache_at_rest } from './invariants.js';
+export { rule_aliases, rule_dentry, ruled_operations, within, type RuledKernel } from './rules.js';
 export { __d_free } from './kill.js';
 export { found_dentry, found_seq, type FoundDentry } from './lookup.js';
 export {

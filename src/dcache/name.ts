@@ -38,6 +38,15 @@ export class ExternalName extends Struct {
   constructor(name: string) {
     super('external_name');
     this.name = name;
+    const rule = 'a name is inline or counted, and never changes once published';
+    this.count.rule = (write) => {
+      if ((write.old as number) <= 0) write.broken(rule, `${this.toString()} is used again`);
+    };
+    this.life.rule = (write) => {
+      // Never published: d_init failed.
+      if (write.isPrivate || this.count.value === 0) return;
+      write.broken(rule, `${this.toString()} is freed and counted ${this.count.value} times`);
+    };
   }
 }
 

@@ -16,6 +16,7 @@ export function endOfRun({ machine, atEnd }: Built): void {
   const waiting = machine.tasks.filter((task) => !task.ended.value);
   const died = machine.tasks.some((task) => isDead(task));
   if (waiting.length === 0) {
+    for (const check of machine.atRest) check();
     atEnd();
     return;
   }

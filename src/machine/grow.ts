@@ -420,6 +420,9 @@ export class Grower {
           });
         }
         break;
+      case 'inspect':
+        (node.inspections ??= []).push(note);
+        break;
       case 'round':
         node.tracked = true;
         node.roundStart = true;

@@ -10,6 +10,7 @@ export * from './memory.js';
 export { Node, type Context, type Held } from './node.js';
 export * from './op.js';
 export { AGAIN, retry } from './retry.js';
+export type { CallFrame, Rule, Write } from './rule.js';
 export * from './seqcount.js';
 export * from './seqlock.js';
 export * from './spinlock.js';

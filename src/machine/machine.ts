@@ -10,6 +10,7 @@ import type { Finding, FindingKind, LocalFinding } from './finding.js';
 import { Grower, MisuseError } from './grow.js';
 import { ACCESS, Accesses } from './accesses.js';
 import { number, pair, text, type Lanes } from './lanes.js';
+import { Look } from './look.js';
 import { LockOrder } from './lock-order.js';
 import { type Cell, LIFE, REFCOUNT_PIN, type Slab, Struct } from './memory.js';
 import type { Body, Node } from './node.js';
@@ -18,12 +19,14 @@ import {
   type AnyOp,
   type AtomicStep,
   type Branch,
+  type Kind,
   type Section,
   type SectionToken,
   type SpawnOptions,
   type Task,
 } from './op.js';
 import { roundMayDiffer } from './relax.js';
+import type { Rule } from './rule.js';
 import { Sections } from './sections.js';
 import { Store } from './store.js';
 import { TaskRec } from './task.js';
@@ -75,6 +78,10 @@ export class Machine {
   /** Objects in the order in which this run allocated them. */
   readonly allocated: Struct[] = [];
   readonly invariants: Invariant[] = [];
+  /** Checks for when every task has ended; each adds what it finds. */
+  readonly atRest: (() => void)[] = [];
+  /** Names of invariants whose rules keep silent, to see what comes of breaking them. */
+  readonly unruled = new Set<string>();
   /** What tasks reported before their first step; part of every run. */
   readonly initialFindings: Finding[] = [];
   /** What the last step reported. */
@@ -101,6 +108,13 @@ export class Machine {
   #boots = 0;
   #probing = false;
   readonly #counts: Counts;
+  readonly #look = new Look({
+    set: (cell, value) => this.store.set(cell, value),
+    find: (task, node, name, detail, cell) => {
+      if (this.unruled.has(name)) return;
+      this.#find(task, node, 'invariant', `invariant: ${name}`, detail, cell);
+    },
+  });
 
   constructor(options: MachineOptions = {}) {
     this.fuse = options.fuse ?? true;
@@ -424,12 +438,20 @@ export class Machine {
   /** Go to where the task comes to rest, through calls and returns. */
   #arrive(task: TaskRec, at: Node): Node {
     let node = at;
-    if (node.findings !== null) this.#report(task, node);
+    this.#onArrival(task, node);
     while (node.forward !== null) {
       node = node.forward;
-      if (node.findings !== null) this.#report(task, node);
+      this.#onArrival(task, node);
     }
     return node;
+  }
+
+  #onArrival(task: TaskRec, node: Node): void {
+    if (node.findings !== null) this.#report(task, node);
+    if (node.inspections === null) return;
+    for (const { object, rule } of node.inspections) {
+      this.#lookAt(task, node, KIND.note, object.life, LIFE.live, rule);
+    }
   }
 
   #isLocal(task: TaskRec, op: AnyOp): boolean {
@@ -487,19 +509,19 @@ export class Machine {
         return cell.value;
       case KIND.write:
         this.#touch(task, node, op, cell, ACCESS.write);
-        this.#store(cell, op.a);
+        this.#store(task, node, op, cell, op.a);
         return undefined;
       case KIND.xchg: {
         this.#touch(task, node, op, cell, ACCESS.write);
         const old = cell.value;
-        this.#store(cell, op.a);
+        this.#store(task, node, op, cell, op.a);
         return old;
       }
       case KIND.cmpxchg: {
         const old = cell.value;
         const swap = old === op.a;
         this.#touch(task, node, op, cell, swap ? ACCESS.write : ACCESS.read);
-        if (swap) this.#store(cell, op.b);
+        if (swap) this.#store(task, node, op, cell, op.b);
         return old;
       }
       case KIND.add:
@@ -509,6 +531,9 @@ export class Machine {
         const old = cell.value as number;
         const operand = op.a as number;
         this.#store(
+          task,
+          node,
+          op,
           cell,
           op.kind === KIND.add
             ? old + operand
@@ -521,19 +546,19 @@ export class Machine {
       case KIND.lock:
         this.#touch(task, node, op, cell, ACCESS.write);
         this.#enterImplied(task, node);
-        this.#store(cell, (cell.value as number) | 1);
+        this.#store(task, node, op, cell, (cell.value as number) | 1);
         return undefined;
       case KIND.trylock: {
         const free = ((cell.value as number) & 1) === 0;
         this.#touch(task, node, op, cell, free ? ACCESS.write : ACCESS.read);
         if (!free) return false;
         this.#enterImplied(task, node);
-        this.#store(cell, (cell.value as number) | 1);
+        this.#store(task, node, op, cell, (cell.value as number) | 1);
         return true;
       }
       case KIND.unlock:
         this.#touch(task, node, op, cell, ACCESS.write);
-        this.#store(cell, (cell.value as number) & ~1);
+        this.#store(task, node, op, cell, (cell.value as number) & ~1);
         for (const section of this.#sections.list) {
           if (
             section.impliedBySpinlock &&
@@ -547,18 +572,18 @@ export class Machine {
       case KIND.refInc: {
         const old = cell.value as number;
         this.#touch(task, node, op, cell, isPinned(old) ? ACCESS.bump : ACCESS.write);
-        this.#store(cell, old + 1);
+        this.#store(task, node, op, cell, old + 1);
         return old > 0;
       }
       case KIND.refDec: {
         const old = cell.value as number;
         this.#touch(task, node, op, cell, isPinned(old) ? ACCESS.bump : ACCESS.write);
-        this.#store(cell, old - 1);
+        this.#store(task, node, op, cell, old - 1);
         return Math.min(1, old - 1);
       }
       case KIND.listAdd: {
         this.#touch(task, node, op, cell, ACCESS.write);
-        this.#store(cell, this.store.values.list([op.a, ...listOf(cell.value)]));
+        this.#store(task, node, op, cell, this.store.values.list([op.a, ...listOf(cell.value)]));
         return undefined;
       }
       case KIND.listDel: {
@@ -573,7 +598,13 @@ export class Machine {
             `${String(op.a)} is not on ${cell.toString()}`,
           );
         }
-        this.#store(cell, this.store.values.list(items.filter((item) => item !== op.a)));
+        this.#store(
+          task,
+          node,
+          op,
+          cell,
+          this.store.values.list(items.filter((item) => item !== op.a)),
+        );
         return undefined;
       }
       case KIND.atomic:
@@ -681,10 +712,23 @@ export class Machine {
     }
   }
 
-  #store(cell: Cell, value: unknown): void {
+  #store(task: TaskRec, node: Node, op: AnyOp, cell: Cell, value: unknown): void {
     if (cell.struct.owner.value === null) this.#publish(value);
+    const old = cell.value;
     this.store.set(cell, value);
     if (cell.watched) this.#watchedWritten = true;
+    if (cell.rule !== null) this.#lookAt(task, node, op.kind, cell, old, cell.rule);
+  }
+
+  #lookAt(task: TaskRec, node: Node, kind: Kind, cell: Cell, old: unknown, rule: Rule): void {
+    if (this.#probing) return;
+    const look = this.#look;
+    look.task = task;
+    look.node = node;
+    look.cell = cell;
+    look.old = old;
+    look.kind = kind;
+    rule(look);
   }
 
   /** Whatever becomes reachable from shared memory is shared from now on. */
@@ -710,7 +754,7 @@ export class Machine {
           `atomic step '${step.label}' writes ${cell.toString()}: list it in writes`,
         );
       }
-      this.#store(cell, value);
+      this.#store(task, node, op, cell, value);
     });
   }
 
@@ -768,6 +812,7 @@ export class Machine {
       );
       this.accesses.add(object.life, ACCESS.write);
       for (const cell of object.cells) this.store.set(cell, cell.initial);
+      for (const cell of object.shadows) this.store.set(cell, cell.initial);
     } else {
       object = task.instanceAt(node.context.allocs, slab, args, () => {
         const created = slab.create(...args);
@@ -797,6 +842,8 @@ export class Machine {
       return;
     }
     this.store.free(object);
+    const { rule } = object.life;
+    if (rule !== null) this.#lookAt(task, node, op.kind, object.life, LIFE.live, rule);
     if (slab.reuse !== 'never') {
       this.accesses.add(slab.free as Cell, ACCESS.write);
       this.store.set(

@@ -6,6 +6,7 @@
  * is stored where another task can find it; from then on every access to it is a scheduling point.
  */
 
+import type { Rule } from './rule.js';
 import type { Identified } from './value.js';
 
 /** Values of `Struct.life`. */
@@ -35,6 +36,8 @@ export class Cell<T = unknown> {
   bumped = false;
   /** A write to this cell re-evaluates the scenario's invariants. */
   watched = false;
+  /** Looks at every write of this cell; on `life`, at the end of the object. */
+  rule: Rule | null = null;
   /** Number inside the machine, -1 before adoption. */
   id = -1;
   /** Name; see lanes.ts. */
@@ -74,6 +77,8 @@ export class Cell<T = unknown> {
 export abstract class Struct implements Identified {
   /** Every cell of this object, in order of declaration. */
   readonly cells: Cell[] = [];
+  /** What rules remember of this object. */
+  readonly shadows: Cell[] = [];
   vid = -1;
   l0 = 0;
   l1 = 0;
@@ -107,6 +112,14 @@ export abstract class Struct implements Identified {
   protected lockCell(name: string, lockClass: string, initial = 0): Cell<number> {
     const cell = this.cell(name, initial);
     cell.lockClass = lockClass;
+    return cell;
+  }
+
+  /** Memory of a rule: no field of the object, and no part of the state. */
+  protected shadow<T>(name: string, initial: T): Cell<T> {
+    const cell = new Cell<T>(this, name, initial);
+    cell.hashed = false;
+    this.shadows.push(cell);
     return cell;
   }
 

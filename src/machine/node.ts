@@ -10,9 +10,10 @@
  */
 
 import type { Lanes } from './lanes.js';
-import type { Cell } from './memory.js';
+import type { Cell, Struct } from './memory.js';
 import type { AnyOp, Branch, Reply, Task } from './op.js';
 import type { LocalFinding } from './finding.js';
+import type { Rule } from './rule.js';
 
 /** A held spinlock, innermost first. */
 export interface Held {
@@ -69,6 +70,8 @@ export class Node {
   forward: Node | null = null;
   /** Reports that arriving here makes, whatever the other tasks do. */
   findings: LocalFinding[] | null = null;
+  /** Rules that look at memory whenever a task arrives here. */
+  inspections: { readonly object: Struct; readonly rule: Rule }[] | null = null;
   branches: Branch[] | null = null;
   log: { level: string; text: string }[] | null = null;
   /** For cpu_relax: what the round read, see relax.ts. */

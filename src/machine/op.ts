@@ -7,6 +7,7 @@
  */
 
 import type { Cell, Slab, Struct } from './memory.js';
+import type { Rule } from './rule.js';
 import type { List } from './value.js';
 
 /** The machine's answer; it doubles as the iterator result that ends the operation. */
@@ -70,6 +71,7 @@ export type Note =
   | { readonly type: 'in-section'; readonly section: Section; readonly what: string }
   | { readonly type: 'not-in-section'; readonly section: Section; readonly what: string }
   | { readonly type: 'warn'; readonly title: string }
+  | { readonly type: 'inspect'; readonly object: Struct; readonly rule: Rule }
   | { readonly type: 'round' };
 
 /** A branch of kernel code whose coverage is reported. */
@@ -502,6 +504,14 @@ export function assert_in_section(section: Section, what: string): Op<void> {
 /** The caller's contract: this runs outside the section, since it waits for who is inside. */
 export function assert_not_in_section(section: Section, what: string): Op<void> {
   return note({ type: 'not-in-section', section, what });
+}
+
+/**
+ * Have a rule look at memory here: for what kernel code calls and does not write, as hooks. What the
+ * rule sees as written is the object's `life`.
+ */
+export function inspect(object: Struct, rule: Rule): Op<void> {
+  return note({ type: 'inspect', object, rule });
 }
 
 /** Report a kernel warning; `title` as the kernel prints it. Execution goes on. */

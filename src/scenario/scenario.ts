@@ -99,6 +99,7 @@ export function kernelFor(
     functions: { ...variant.functions, ...options.functions },
     ...(variant.d_op === undefined ? {} : { d_op: variant.d_op }),
     ...(variant.d_flags === undefined ? {} : { d_flags: variant.d_flags }),
+    ...(variant.unruled === undefined ? {} : { unruled: variant.unruled }),
     ...(onCreate === undefined ? {} : { onCreate }),
   });
 }

@@ -16,6 +16,8 @@ export interface Variant {
   readonly functions: Readonly<Record<string, KernelFunction>>;
   readonly d_op?: DentryOperations;
   readonly d_flags?: number;
+  /** Names of invariants that it breaks by design: not reported, but what comes of it is. */
+  readonly unruled?: readonly string[];
   /** Branches of its own. */
   readonly branches?: readonly Branch[];
 }

@@ -62,6 +62,11 @@ export class InodeHashTable extends Struct {
     }
   }
 
+  /** All buckets. */
+  get buckets(): readonly Cell<List<Inode> | null>[] {
+    return this.#buckets;
+  }
+
   /** The bucket of a hash value; a filesystem's numbers are hash values too. */
   bucket(hashval: number): Cell<List<Inode> | null> {
     return this.#buckets[hashval % BUCKETS];

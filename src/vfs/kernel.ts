@@ -25,6 +25,9 @@ import {
   type DcacheKernel,
   type DentryOperations,
   type DentrySuper,
+  rule_dentry,
+  ruled_operations,
+  type RuledKernel,
 } from '../dcache/index.js';
 import { lockref_ops, type LockrefModel } from '../lockref/index.js';
 import { rcu_functions, rcu_section } from '../rcu/index.js';
@@ -34,7 +37,8 @@ import { Ida, InoCounter } from './ino.js';
 import { Inode } from './inode.js';
 import { nsfs_sops, nsfs_stashed_ops } from './nsfs.js';
 import { pidfs_sops, pidfs_stashed_ops, stashed_dentry_operations } from './pidfs.js';
-import { NsCommon, Pid, type Handles } from './stashed.js';
+import { kernel_at_rest, rule_counter, rule_inode, rule_inode_hash, rule_number } from './rules.js';
+import { NsCommon, Pid, StashedObject, type Handles } from './stashed.js';
 import { SuperBlock } from './super.js';
 import { BitWaitTable } from './wait-bit.js';
 
@@ -51,6 +55,8 @@ export interface KernelOptions extends DcacheOptions {
   /** What stashed dentries hook, and the flags they start with. */
   readonly d_op?: DentryOperations;
   readonly d_flags?: number;
+  /** Names of invariants whose rules keep silent, to see what comes of breaking them. */
+  readonly unruled?: readonly string[];
   /** Called for every object a slab makes. */
   readonly onCreate?: (object: Struct) => void;
 }
@@ -82,7 +88,11 @@ const PROC_DYNAMIC_FIRST = 0xf0000000;
 /** Build a kernel on a fresh machine, before it has tasks. */
 export function create_kernel(machine: Machine, options: KernelOptions = {}): VfsKernel {
   const reuse = options.reuse ?? 'never';
+  const lockref = options.lockref ?? 'faithful';
   const created = <S extends Struct>(object: S): S => {
+    if (object instanceof Dentry) rule_dentry(ruled, object);
+    else if (object instanceof Inode) rule_inode(object);
+    else if (object instanceof StashedObject) rule_number(machine, object);
     options.onCreate?.(object);
     return object;
   };
@@ -93,7 +103,11 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     rcu: rcu_section(machine),
     ...dcache_state(machine, options),
     dentry_cache: machine.global(
-      new Slab('dentry', (sb: DentrySuper) => created(new Dentry(sb)), reuse),
+      new Slab(
+        'dentry',
+        (sb: DentrySuper) => created(new Dentry(sb, ruled_operations(sb.s_d_op))),
+        reuse,
+      ),
     ),
     inode_cache: machine.global(
       new Slab('inode', (sb: SuperBlock, pseudo: boolean) => created(new Inode(sb, pseudo)), reuse),
@@ -115,7 +129,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
   };
   const old = (options.version ?? 'v7.3') === 'v6.9';
   const functions: Record<string, KernelFunction> = {
-    ...lockref_functions(options.lockref ?? 'faithful'),
+    ...lockref_functions(lockref),
     ...(rcu_functions as unknown as Record<string, KernelFunction>),
     ...dcache_functions,
     ...(old ? dcache_functions_v6_9 : {}),
@@ -132,6 +146,16 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     const bound = (...args: unknown[]): unknown => call(body as never, kernel, ...args);
     Object.defineProperty(kernel, name, { value: bound, enumerable: true });
   }
+  const names = new Map(Object.entries(functions).map(([name, body]) => [body as unknown, name]));
+  const ruled: RuledKernel = {
+    k: kernel,
+    lockref,
+    name_of_function: (body) => names.get(body) ?? null,
+  };
+  for (const name of options.unruled ?? []) machine.unruled.add(name);
+  rule_inode_hash(ruled, kernel);
+  rule_counter(kernel.pidfs_ino);
+  machine.atRest.push(() => kernel_at_rest(machine, kernel));
   return kernel;
 }
 

@@ -1,12 +1,6 @@
-/** A small filesystem tree to test the dcache on, with its invariants watched. */
+/** A small filesystem tree to test the dcache on. */
 
-import {
-  dcache_at_rest,
-  dcache_invariants,
-  watch_dentry,
-  type Dentry,
-  type DentryOperations,
-} from '../../src/dcache/index.js';
+import type { Dentry, DentryOperations } from '../../src/dcache/index.js';
 import {
   Machine,
   WRITE_ONCE,
@@ -48,8 +42,7 @@ export function* new_inode({ k, sb }: Pick<Tree, 'k' | 'sb'>, mode: number): Tas
 /** A kernel with one empty directory tree. */
 export function tree(options: TreeOptions = {}, machineOptions: MachineOptions = {}): Tree {
   const machine = new Machine(machineOptions);
-  const k = create_kernel(machine, { onCreate: watch_dentry, ...options });
-  machine.invariants.push(...dcache_invariants(machine, k));
+  const k = create_kernel(machine, options);
   const sops = { evict_inode: (kernel: VfsKernel, inode: Inode) => kernel.clear_inode(inode) };
   const sb = machine.global(
     new SuperBlock('testfs', sops as never, options.s_d_op ?? {}, 0, {} as never),
@@ -104,10 +97,7 @@ export function program<W>(
       }
       return {
         machine: t.machine,
-        atEnd: () => {
-          dcache_at_rest(t.machine, t.k);
-          atEnd(t, world);
-        },
+        atEnd: () => atEnd(t, world),
       };
     },
   };

@@ -98,6 +98,7 @@ export const b15 = smallRace({
   },
   own: { path_init, set_fs_pwd },
   buggy: { dentry_unlink_inode },
+  unruled: ['d_seq is odd only under d_lock, and moves with what it guards'],
   objects: (machine, k) => {
     const fs = machine.global(new FsStruct(), 'fs');
     const pwd = positiveDentry(machine, k, plainSuper(machine), null);

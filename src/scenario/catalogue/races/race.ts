@@ -11,7 +11,9 @@ import { kernelFor, type History, type Scenario, type ScenarioOptions } from '..
 import type { Variant } from '../../variant.js';
 
 /** What a race's variant has of its own. */
-export type Version = Partial<Pick<Variant, 'functions' | 'd_op' | 'd_flags' | 'branches'>>;
+export type Version = Partial<
+  Pick<Variant, 'functions' | 'd_op' | 'd_flags' | 'branches' | 'unruled'>
+>;
 
 export interface Race {
   /** Number and two or three words: `b01-by-value`. */

@@ -21,6 +21,8 @@ interface SmallRace<F extends Own, S> extends Omit<
   readonly own: F;
   /** Those that were wrong. */
   readonly buggy: Own;
+  /** Names of invariants that those break, which keep silent to show what comes of it. */
+  readonly unruled?: readonly string[];
   /** The objects that all tasks share, static or made by set-up code. */
   readonly objects: (machine: Machine, k: VfsKernel & Bound<F>) => S;
   readonly tasks: Readonly<Record<string, (k: VfsKernel & Bound<F>, objects: S) => Task<void>>>;
@@ -36,6 +38,7 @@ interface SmallRace<F extends Own, S> extends Omit<
 export function smallRace<F extends Own, S>({
   own,
   buggy,
+  unruled = [],
   objects,
   tasks,
   invariants,
@@ -46,7 +49,7 @@ export function smallRace<F extends Own, S>({
   return race({
     ...rest,
     invariants: checks,
-    buggy: { functions: buggy },
+    buggy: { functions: buggy, unruled },
     fixed: {},
     build: (options, machineOptions) => {
       const machine = machineFor(options, machineOptions);
