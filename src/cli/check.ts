@@ -4,6 +4,7 @@ import type { Verdict } from '../explore/index.js';
 import type { CheckReport } from '../trace/index.js';
 import { addToCorpus, corpusFolder, replayCorpus } from './corpus.js';
 import { EXIT, exitCodeOf, UsageError } from './exit.js';
+import type { Job } from './job.js';
 import { livenessVerdict } from './liveness.js';
 import { jobsOf, lookOf, persistenceOf, type CheckFlags } from './options.js';
 import {
@@ -15,17 +16,22 @@ import {
   type Format,
   type TraceFormat,
 } from './formats.js';
+import { blamingPatch, withPatch } from './patch/vet.js';
 import { checkReportOf, reportOf } from './report.js';
 import { runInWorker } from './runner.js';
 import { writeResult } from './shard.js';
 
 /** @returns the exit code */
 export async function check(names: readonly string[], flags: CheckFlags): Promise<number> {
+  const jobs = await withPatch(jobsOf(names, flags), flags);
+  return blamingPatch(jobs[0], () => checkJobs(jobs, flags));
+}
+
+async function checkJobs(jobs: readonly Job[], flags: CheckFlags): Promise<number> {
   const look = lookOf(flags);
   const verdicts: Verdict[] = [];
   const reports: CheckReport[] = [];
   const format = checkFormatOf(flags);
-  const jobs = jobsOf(names, flags);
   const persistence = persistenceOf(flags, jobs);
   if (flags.out !== undefined && jobs.length > 1) {
     throw new UsageError('--out holds the result of one scenario: name one');

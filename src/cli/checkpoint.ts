@@ -58,14 +58,22 @@ export function fingerprintOf(job: Job): string {
   for (const file of files.filter((name) => name.endsWith('.js')).sort()) {
     hash.update(file.replaceAll('\\', '/')).update(readFileSync(join(root, file)));
   }
-  if (job.patch !== null) hash.update(readFileSync(job.patch));
+  const sources = job.compiled?.sources ?? (job.patch === null ? [] : [job.patch]);
+  for (const source of sources) hash.update(readFileSync(source));
   return hash.digest('hex').slice(0, 16);
 }
 
 /** What has to be equal of two jobs that are parts of one. */
 export function sameWork(a: Job, b: Job): boolean {
   const workOf = (job: Job): string =>
-    JSON.stringify({ ...job, seconds: null, executions: null, jobs: 1, shard: null });
+    JSON.stringify({
+      ...job,
+      compiled: null,
+      seconds: null,
+      executions: null,
+      jobs: 1,
+      shard: null,
+    });
   return workOf(a) === workOf(b);
 }
 
@@ -100,7 +108,7 @@ export function saveCheckpoint(
   saved: Saved,
   states: Int32Array | null,
 ): void {
-  const head: Head = { job, fingerprint, saved };
+  const head: Head = { job: { ...job, compiled: null }, fingerprint, saved };
   const text = Buffer.from(`${MAGIC}${JSON.stringify(head)}\n`);
   const body =
     states === null

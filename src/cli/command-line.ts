@@ -101,6 +101,7 @@ function commandLine(done: Done): Command {
       .argument('<scenario...>', 'names, a prefix that ends in /, or all')
       .option('--variant <name>', 'which kernel (default: the newest)')
       .option('--with <file>', 'replace kernel functions by the exports of a .ts or .js file')
+      .option('--no-typecheck', 'run the file of --with without looking at its types')
       .option('--random <seed>', 'sample schedules instead; proves nothing')
       .option('--pct <seed>', 'sample by PCT instead; proves nothing')
       .option('--bound <n>', 'only executions with at most n preemptions; proves nothing more')

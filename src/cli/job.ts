@@ -4,10 +4,11 @@
  * Exploring is synchronous and long; in a worker the main thread stays free for Ctrl-C and progress.
  */
 
-import type { ExploreOptions } from '../explore/index.js';
-import type { KernelFunction } from '../machine/index.js';
+import type { ExploreOptions, Program } from '../explore/index.js';
 import { findScenario, findVariant, programOf } from '../scenario/index.js';
 import type { LockrefModel } from '../lockref/index.js';
+import type { Compiled } from './patch/compile.js';
+import { loadPatch, NO_PATCH, type Patch } from './patch/load.js';
 
 export interface Job {
   readonly scenario: string;
@@ -18,6 +19,8 @@ export interface Job {
   readonly failAlloc: boolean;
   /** Path of a file whose exports replace kernel functions. */
   readonly patch: string | null;
+  /** That file as this process has compiled it; null to compile it when it is needed. */
+  readonly compiled: Compiled | null;
   readonly engine: 'auto' | 'states' | 'dpor' | 'bounded' | 'random' | 'pct';
   readonly seed: number;
   readonly keepGoing: boolean;
@@ -34,12 +37,14 @@ export interface Job {
 }
 
 /** The program of a job. */
-export async function programOfJob(job: Job): Promise<ReturnType<typeof programOf>> {
-  const functions: Readonly<Record<string, KernelFunction>> =
-    // The compiler is large: it is loaded only if there is something to compile.
-    job.patch === null ? {} : await (await import('./patch.js')).loadPatch(job.patch);
+export async function programOfJob(job: Job): Promise<Program> {
+  return programWith(job, await patchOf(job));
+}
+
+/** The program of a job with a patch that is loaded already. */
+export function programWith(job: Job, { functions, branches }: Patch): Program {
   const scenario = findScenario(job.scenario);
-  return programOf(scenario, {
+  const program = programOf(scenario, {
     variant: findVariant(scenario, job.variant),
     lockref: job.lockref,
     fs: job.fs,
@@ -47,6 +52,15 @@ export async function programOfJob(job: Job): Promise<ReturnType<typeof programO
     failAlloc: job.failAlloc,
     functions,
   });
+  return { ...program, branches: [...new Set([...program.branches, ...branches])] };
+}
+
+async function patchOf({ patch, compiled }: Job): Promise<Patch> {
+  if (patch === null) return NO_PATCH;
+  if (compiled !== null) return loadPatch(patch, compiled);
+  // The compiler is large: it is loaded only if there is something to compile.
+  const { PatchFolder } = await import('./patch/compile.js');
+  return loadPatch(patch, new PatchFolder().compile(patch));
 }
 
 /** How the explorer is asked to do a job. */

@@ -13,6 +13,8 @@ export interface CheckFlags {
   readonly variant?: string;
   readonly scenario?: string;
   readonly with?: string;
+  readonly typecheck?: boolean;
+  readonly watch?: boolean;
   readonly lockref?: string;
   readonly fs?: string;
   readonly reuse?: string;
@@ -114,6 +116,9 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
         ? SCENARIOS.filter((s) => s.name.startsWith(name))
         : [findScenario(name)],
   );
+  if (scenarios.length === 0) {
+    throw new UsageError(`no scenario begins with ${names.join(' or ')}. See: dlab list scenarios`);
+  }
   return scenarios.map((scenario) => ({
     scenario: scenario.name,
     variant: findVariant(scenario, flags.variant).name,
@@ -122,6 +127,7 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
     reuse: oneOf('--reuse', flags.reuse, ['never', 'lifo', 'explore']),
     failAlloc: flags.failAlloc ?? false,
     patch: flags.with ?? null,
+    compiled: null,
     engine: engineOf(flags),
     preemptions: flags.bound === undefined ? null : wholeOf('--bound', flags.bound, 0),
     jobs: flags.jobs === undefined ? JOBS_DEFAULT : wholeOf('--jobs', flags.jobs, 1),

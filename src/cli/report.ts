@@ -139,7 +139,8 @@ export async function reportOf(
     );
     if (others.length > 0)
       lines.push('', '  also found:', ...others.map((other) => `    ${other.title}`));
-    lines.push(`  show  dlab show ${tokenOf(job, bug)}`);
+    const withPatch = job.patch === null ? '' : ` --with ${job.patch}`;
+    lines.push(`  show  dlab show ${tokenOf(job, bug)}${withPatch}`);
     return lines.join('\n');
   }
   lines.push(`    ${countOf(result)}, ${result.seconds.toFixed(2)} s`);

@@ -91,10 +91,11 @@ export async function runStates(
           : { type: 'continue' },
         'states',
       );
+      const onFailure = (): void => undefined; // Told by who waits for all of them.
       void asked[i].then((answer) => {
         if (answer.reason === 'a bug was found') pool.stop('a bug was found');
         if (answer.reason === TABLE_FULL) pool.stop(TABLE_FULL);
-      });
+      }, onFailure);
     };
     if (resumed === null && round === 0) {
       pool.boxes.join();

@@ -34,7 +34,7 @@ export function writeResult(path: string, job: Job, { result }: Outcome): void {
   const file: ResultFile & { branches: unknown } = {
     format: FORMAT,
     fingerprint: fingerprintOf(job),
-    job,
+    job: { ...job, compiled: null },
     found: { executions, blocked, states, steps, depth, bugs, taken: [] },
     reason: result.reason,
     seconds: result.seconds,

@@ -1,7 +1,14 @@
 /** `dlab show`: replay one interleaving from its token. */
 
 import { Limits, nearbyFailing, replay, type Program, type Schedule } from '../explore/index.js';
-import { decodeToken, encodeToken, record, SCENARIOS, variantsOf } from '../scenario/index.js';
+import {
+  decodeToken,
+  encodeToken,
+  record,
+  SCENARIOS,
+  variantsOf,
+  type TokenContent,
+} from '../scenario/index.js';
 import {
   createKernelLog,
   functionOf,
@@ -15,6 +22,7 @@ import { EXIT, UsageError } from './exit.js';
 import { formatOf, renderTrace, TRACE_FORMATS } from './formats.js';
 import { programOfJob, type Job } from './job.js';
 import { jobsOf, lookOf, type CheckFlags } from './options.js';
+import { blamingPatch, compiledOf } from './patch/vet.js';
 
 export interface ShowFlags extends CheckFlags {
   /** Print the kernel's log as structured records instead. */
@@ -42,10 +50,15 @@ export async function show(token: string, flags: ShowFlags): Promise<number> {
     reuse: content.reuse,
     failAlloc: content.failAlloc,
     patch: flags.with ?? null,
+    compiled: flags.with === undefined ? null : await compiledOf(flags.with),
   };
+  return blamingPatch(job, () => showJob(job, content, flags));
+}
+
+async function showJob(job: Job, content: TokenContent, flags: ShowFlags): Promise<number> {
   const program = await programOfJob(job);
   const { diverged, findings } = replay(program, content.schedule);
-  const own: Job = { ...job, variant: content.variant, patch: null };
+  const own: Job = { ...job, variant: content.variant, patch: null, compiled: null };
   const isOther = job.variant !== own.variant || job.patch !== null;
   // What a patched token was made with may be gone; what a variant does is still there.
   const original = isOther && !content.patched ? await programOfJob(own) : null;

@@ -28,6 +28,7 @@ import {
 import type { Machine } from '../machine/index.js';
 import { UsageError } from './exit.js';
 import { exploreOptionsOf, programOfJob } from './job.js';
+import { failureOf, isThrownBy } from './patch/load.js';
 import type { Found, FromWorker, ToWorker, WorkerData } from './messages.js';
 
 const PROGRESS_SECONDS = 0.1;
@@ -171,11 +172,17 @@ class Explorer {
   }
 }
 
-function fail(error: unknown): void {
+function fail(thrown: unknown): void {
+  const { compiled, patch } = job;
+  const isOfPatch = compiled !== null && isThrownBy(compiled, thrown as Error);
+  const error = isOfPatch ? failureOf(patch!, thrown as Error, 'throws when it runs') : thrown;
   const { message, stack, name } = error as Error;
   const usage = error instanceof UsageError || name === 'MisuseError';
   post({ type: 'error', usage, message, stack: stack ?? message });
 }
+
+// So that an error in a patch names the user's file.
+if (job.compiled !== null) process.setSourceMapsEnabled(true);
 
 try {
   const explorer = new Explorer(await programOfJob(job));
