@@ -28,7 +28,7 @@ export const LAYERS = {
   trace: { folders: ['machine'], packages: ['immer', 'pino'] },
   scenario: { folders: ['machine', 'lockref', 'rcu', 'dcache', 'vfs', 'explore', 'trace'] },
   vitest: {
-    folders: ['scenario', 'explore', 'trace', 'machine'],
+    folders: ['scenario', 'explore', 'trace', 'vfs', 'machine'],
     packages: ['vitest'],
     node: true,
   },

@@ -10,7 +10,7 @@ import {
   type Program,
   type Verdict,
 } from '../explore/index.js';
-import { encodeToken, findScenario, record } from '../scenario/index.js';
+import { encodeToken, findScenario, record, traceExplanationOf } from '../scenario/index.js';
 import {
   explanationLines,
   ladder,
@@ -76,24 +76,8 @@ export function explainNow(program: Program, bug: Bug): Explanation {
 }
 
 /** An explanation as renderers want it. */
-export function traceExplanationOf(job: Job, explanation: Explanation): TraceExplanation {
-  const { bug, doom, noReturn, near, stopped } = explanation;
-  return {
-    minimal: bug.minimal,
-    doom: doom.map((point) => point?.share ?? null),
-    noReturn,
-    near:
-      near === null
-        ? null
-        : {
-            pair: near.pair,
-            steps: near.steps,
-            switches: near.switches,
-            every: near.every,
-            token: tokenOf(job, { ...bug, schedule: near.schedule }),
-          },
-    stopped,
-  };
+export function explanationOf(job: Job, explanation: Explanation): TraceExplanation {
+  return traceExplanationOf(explanation, (bug, schedule) => tokenOf(job, { ...bug, schedule }));
 }
 
 /** How many of what, by engine. */
@@ -135,7 +119,7 @@ export async function reportOf(
       '',
       ladder(trace, drawn),
       '',
-      ...explanationLines(trace, traceExplanationOf(job, explanation), drawn),
+      ...explanationLines(trace, explanationOf(job, explanation), drawn),
     );
     if (others.length > 0)
       lines.push('', '  also found:', ...others.map((other) => `    ${other.title}`));
@@ -202,7 +186,7 @@ export async function checkReportOf(
       const program = await programOfJob(job);
       const explained = explainNow(program, found);
       shown = explained.bug;
-      explanation = traceExplanationOf(job, explained);
+      explanation = explanationOf(job, explained);
       ({ trace, snapshots } = record(program, shown.schedule));
     }
     const { title, kind, detail, steps, switches, minimal } = shown;

@@ -52,6 +52,12 @@ export interface MachineOptions {
   readonly forgetFreed?: boolean;
   /** At most this many failures in one run when exploring them (default 1). */
   readonly failAllocMax?: number;
+  /**
+   * Look at the invariants after every step that changes shared memory, not only after those that
+   * write a watched cell. Such steps then depend on each other, whatever they touch: an invariant
+   * of two cells tells the orders of their writes apart.
+   */
+  readonly watchAll?: boolean;
 }
 
 /** A predicate over the machine, checked after every step that writes a watched cell. */
@@ -102,6 +108,7 @@ export class Machine {
   readonly #globals: Struct[] = [];
   readonly #failAlloc: MachineOptions['failAlloc'];
   readonly #failAllocMax: number;
+  readonly #watchAll: boolean;
   readonly #allRecs: TaskRec[] = [];
   #watchedWritten = false;
   #booting = false;
@@ -121,6 +128,7 @@ export class Machine {
     this.kcsan = options.kcsan ?? true;
     this.#failAlloc = options.failAlloc ?? 'never';
     this.#failAllocMax = options.failAllocMax ?? 1;
+    this.#watchAll = options.watchAll ?? false;
     this.store = new Store(options.forgetFreed ?? false);
     this.#counts = this.global(new Counts());
     const commuting = options.commutingSnapshots ?? false;
@@ -385,7 +393,9 @@ export class Machine {
     this.visibleNode = null;
     this.#watchedWritten = false;
     this.#advance(task, task.node.value!, choice, false);
-    if (this.#watchedWritten && !this.#booting) this.checkInvariants();
+    if (!this.#watchedWritten || this.#booting) return;
+    if (this.#watchAll) this.accesses.add(this.#counts.watched, ACCESS.write);
+    this.checkInvariants();
   }
 
   /**
@@ -716,7 +726,9 @@ export class Machine {
     if (cell.struct.owner.value === null) this.#publish(value);
     const old = cell.value;
     this.store.set(cell, value);
-    if (cell.watched) this.#watchedWritten = true;
+    if (cell.watched || (this.#watchAll && cell.struct.owner.value === null)) {
+      this.#watchedWritten = true;
+    }
     if (cell.rule !== null) this.#lookAt(task, node, op.kind, cell, old, cell.rule);
   }
 
@@ -844,6 +856,7 @@ export class Machine {
     this.store.free(object);
     const { rule } = object.life;
     if (rule !== null) this.#lookAt(task, node, op.kind, object.life, LIFE.live, rule);
+    if (this.#watchAll) this.#watchedWritten = true;
     if (slab.reuse !== 'never') {
       this.accesses.add(slab.free as Cell, ACCESS.write);
       this.store.set(
@@ -909,6 +922,8 @@ class Counts extends Struct {
   readonly tasks = this.cell('tasks', 0);
   readonly objects = this.cell('objects', 0);
   readonly failures = this.cell('failures', 0);
+  /** Stands for whatever the invariants look at, see {@link MachineOptions.watchAll}. */
+  readonly watched = this.cell('watched', 0);
 
   constructor() {
     super('machine');

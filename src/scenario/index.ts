@@ -15,6 +15,9 @@ export {
   type Scenario,
   type ScenarioOptions,
 } from './scenario.js';
+export { scenario, type Check, type OwnScenario, type ScenarioParts } from './define.js';
+export { traceExplanationOf } from './explained.js';
+export { make_entry, make_inode, make_root, plain_super } from './tree.js';
 export { stashScenario, type Call } from './stash.js';
 export { kernelSourceOf } from './kernel-source.js';
 export { INVARIANT_CLASSES, invariantTable, KERNEL_INVARIANTS } from './invariant-table.js';
