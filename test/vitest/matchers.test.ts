@@ -220,9 +220,7 @@ describe('toReplay', () => {
 describe('explore', () => {
   test('takes a scenario and nothing else', () => {
     for (const value of [null, undefined, 'stash/close-vs-open', {}, () => apart]) {
-      expect(saying(() => void explore(value as Scenario))).toContain(
-        'takes a scenario',
-      );
+      expect(saying(() => void explore(value as Scenario))).toContain('takes a scenario');
     }
   });
 
