@@ -25,7 +25,6 @@ const lookupVsUnlink = scenario({
       yield* k.dput(file);
     },
   },
-  dcache: true,
 });
 
 test.each(['v6.9', 'v7.3'])('%s: no use of freed memory, whoever is first', (variant) => {

@@ -6,7 +6,7 @@
  */
 
 import type { Built } from '../explore/index.js';
-import { dcache_at_rest, dcache_invariants } from '../dcache/index.js';
+import { dcache_at_rest } from '../dcache/index.js';
 import {
   MisuseError,
   Slab,
@@ -49,8 +49,6 @@ export interface ScenarioParts<S extends object, W extends object> {
   readonly invariants?: Readonly<Record<string, Check<S & W>>>;
   /** What must hold once all tasks have ended and all grace periods are over. */
   readonly atRest?: Readonly<Record<string, Check<S & W>>>;
-  /** Also check what always holds of dentries, and at rest of the dcache's counters. */
-  readonly dcache?: boolean;
   /** Branches, as given to `cover`, whose coverage is reported. */
   readonly branches?: readonly Branch[];
 }
@@ -107,19 +105,11 @@ function validate<S extends object, W extends object>(parts: ScenarioParts<S, W>
 }
 
 function build<S extends object, W extends object>(
-  {
-    name,
-    objects,
-    setup,
-    tasks,
-    invariants = {},
-    atRest = {},
-    dcache = false,
-  }: ScenarioParts<S, W>,
+  { name, objects, setup, tasks, invariants = {}, atRest = {} }: ScenarioParts<S, W>,
   options: ScenarioOptions,
   machineOptions: MachineOptions,
 ): Built & { readonly world: S & W } {
-  const isChecked = dcache || Object.keys(invariants).length + Object.keys(atRest).length > 0;
+  const isChecked = Object.keys(invariants).length + Object.keys(atRest).length > 0;
   const machine = machineFor(options, {
     ...machineOptions,
     watchAll: isChecked || machineOptions.watchAll === true,
@@ -134,7 +124,6 @@ function build<S extends object, W extends object>(
     throw new MisuseError(`scenario ${name}: setup returns an object with names, or nothing`);
   }
   const world: S & W = { ...shared, ...made };
-  if (dcache) machine.invariants.push(...dcache_invariants(machine, k));
   for (const [invariant, check] of Object.entries(invariants)) {
     machine.invariants.push({ name: invariant, check: () => wrongIn(check(world, k)) });
   }
@@ -146,7 +135,7 @@ function build<S extends object, W extends object>(
   machine.initialFindings.push(...machine.findings);
   machine.findings.length = 0;
   const atEnd = (): void => {
-    if (dcache) dcache_at_rest(machine, k);
+    dcache_at_rest(machine, k);
     for (const [rule, check] of Object.entries(atRest)) {
       const detail = wrongIn(check(world, k));
       if (detail === null) continue;
