@@ -38,16 +38,21 @@ export class ExternalName extends Struct {
   constructor(name: string) {
     super('external_name');
     this.name = name;
-    const rule = 'a name is inline or counted, and never changes once published';
-    this.count.rule = (write) => {
-      if ((write.old as number) <= 0) write.broken(rule, `${this.toString()} is used again`);
-    };
-    this.life.rule = (write) => {
-      // Never published: d_init failed.
-      if (write.isPrivate || this.count.value === 0) return;
-      write.broken(rule, `${this.toString()} is freed and counted ${this.count.value} times`);
-    };
   }
+}
+
+/** An external name with the rules of its count. */
+export function rule_name(name: ExternalName): ExternalName {
+  const rule = 'a name is inline or counted, and never changes once published';
+  name.count.rule = (write) => {
+    if ((write.old as number) <= 0) write.broken(rule, `${name.toString()} is used again`);
+  };
+  name.life.rule = (write) => {
+    // Never published: d_init failed.
+    if (write.isPrivate || name.count.value === 0) return;
+    write.broken(rule, `${name.toString()} is freed and counted ${name.count.value} times`);
+  };
+  return name;
 }
 
 /** A name as a snapshot holds it. */

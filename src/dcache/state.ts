@@ -18,7 +18,7 @@ import {
   type Spinlock,
 } from '../machine/index.js';
 import type { Dentry } from './dentry.js';
-import { ExternalName } from './name.js';
+import { ExternalName, rule_name } from './name.js';
 
 /** A chain of hashed dentries. The lock is a bit of the head in the kernel, and a cell here. */
 export class HashBucket extends Struct {
@@ -82,7 +82,9 @@ export function dcache_state(machine: Machine, options: DcacheOptions = {}): Dca
     dentry_stat: machine.global(new DentryStat('dentry_stat'), 'dentry_stat'),
     var_waitqueue: machine.global(new WaitQueue(), 'var_waitqueue'),
     external_name_cache: machine.global(
-      new Slab('external_name', (name: string) => new ExternalName(name)),
+      new Slab('external_name', (name: string) =>
+        machine.ruled ? rule_name(new ExternalName(name)) : new ExternalName(name),
+      ),
     ),
     wait_entry_stack: machine.global(new Slab('wait_entry', () => new WaitEntry(), 'never', true)),
     wait_queue_stack: machine.global(

@@ -169,6 +169,10 @@ export abstract class Struct {
   protected refcount(_name: string, initial: number): number {
     return initial;
   }
+
+  protected shadow<T>(_name: string, initial: T): T {
+    return initial;
+  }
 }
 
 export class Slab {
@@ -181,6 +185,7 @@ export class Slab {
 
 /** What stands for the machine when a kernel is built. */
 export class Machine {
+  readonly ruled = false;
   readonly store = {
     values: {
       declare: (): void => undefined,

@@ -86,6 +86,8 @@ export class Machine {
   readonly invariants: Invariant[] = [];
   /** Checks for when every task has ended; each adds what it finds. */
   readonly atRest: (() => void)[] = [];
+  /** Do cells have rules? Those of the direct build are no cells. */
+  readonly ruled: boolean = true;
   /** Names of invariants whose rules keep silent, to see what comes of breaking them. */
   readonly unruled = new Set<string>();
   /** What tasks reported before their first step; part of every run. */

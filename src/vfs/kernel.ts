@@ -88,11 +88,13 @@ const PROC_DYNAMIC_FIRST = 0xf0000000;
 /** Build a kernel on a fresh machine, before it has tasks. */
 export function create_kernel(machine: Machine, options: KernelOptions = {}): VfsKernel {
   const reuse = options.reuse ?? 'never';
-  const lockref = options.lockref ?? 'faithful';
+  let ruled: RuledKernel | null = null;
   const created = <S extends Struct>(object: S): S => {
-    if (object instanceof Dentry) rule_dentry(ruled, object);
-    else if (object instanceof Inode) rule_inode(object);
-    else if (object instanceof StashedObject) rule_number(machine, object);
+    if (ruled !== null) {
+      if (object instanceof Dentry) rule_dentry(ruled, object);
+      else if (object instanceof Inode) rule_inode(object);
+      else if (object instanceof StashedObject) rule_number(machine, object);
+    }
     options.onCreate?.(object);
     return object;
   };
@@ -105,7 +107,8 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     dentry_cache: machine.global(
       new Slab(
         'dentry',
-        (sb: DentrySuper) => created(new Dentry(sb, ruled_operations(sb.s_d_op))),
+        (sb: DentrySuper) =>
+          created(new Dentry(sb, machine.ruled ? ruled_operations(sb.s_d_op) : sb.s_d_op)),
         reuse,
       ),
     ),
@@ -129,7 +132,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
   };
   const old = (options.version ?? 'v7.3') === 'v6.9';
   const functions: Record<string, KernelFunction> = {
-    ...lockref_functions(lockref),
+    ...lockref_functions(options.lockref ?? 'faithful'),
     ...(rcu_functions as unknown as Record<string, KernelFunction>),
     ...dcache_functions,
     ...(old ? dcache_functions_v6_9 : {}),
@@ -146,17 +149,25 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     const bound = (...args: unknown[]): unknown => call(body as never, kernel, ...args);
     Object.defineProperty(kernel, name, { value: bound, enumerable: true });
   }
+  if (machine.ruled) ruled = set_rules(kernel, functions, options);
+  return kernel;
+}
+
+/** Have the invariants looked at, in every run. */
+function set_rules(
+  kernel: VfsKernel,
+  functions: Readonly<Record<string, KernelFunction>>,
+  { lockref = 'faithful', unruled = [] }: KernelOptions,
+): RuledKernel {
   const names = new Map(Object.entries(functions).map(([name, body]) => [body as unknown, name]));
-  const ruled: RuledKernel = {
-    k: kernel,
-    lockref,
-    name_of_function: (body) => names.get(body) ?? null,
-  };
-  for (const name of options.unruled ?? []) machine.unruled.add(name);
+  const name_of_function: RuledKernel['name_of_function'] = (body) => names.get(body) ?? null;
+  const ruled = { k: kernel, lockref, name_of_function };
+  const { machine } = kernel;
+  for (const name of unruled) machine.unruled.add(name);
   rule_inode_hash(ruled, kernel);
   rule_counter(kernel.pidfs_ino);
   machine.atRest.push(() => kernel_at_rest(machine, kernel));
-  return kernel;
+  return ruled;
 }
 
 /** The names of all kernel functions: what a patch can replace. */
