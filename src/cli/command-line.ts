@@ -154,10 +154,11 @@ Exit codes: 0 HOLDS, 1 VIOLATED, 2 usage, 3 INCOMPLETE, 4 DIVERGED, 5 VACUOUS,
   );
   look(program.command('show'))
     .description('replay one interleaving')
-    .argument('<token>', 'as printed by check')
+    .argument('<token>', "as printed by check; or a scenario: its tasks one after the other")
     .option('--with <file>', 'the patch file that the token was made with')
     .option('-f, --format <name>', 'ladder, lanes, splat, ftrace, json, jsonl, perfetto, dot or hb')
     .option('--at <step>', 'all objects after that step; with --format dot, as a graph')
+    .option('--object <name>', 'with --at: only this object')
     .option('--variant <name>', 'replay on another kernel than the token was made on')
     .option('--json', 'the whole trace with snapshots, as JSON')
     .option('--log', "the kernel's log, as JSON lines")

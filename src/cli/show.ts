@@ -1,6 +1,13 @@
 /** `dlab show`: replay one interleaving from its token. */
 
-import { Limits, nearbyFailing, replay, type Program, type Schedule } from '../explore/index.js';
+import {
+  Limits,
+  nearbyFailing,
+  replay,
+  straightSchedule,
+  type Program,
+  type Schedule,
+} from '../explore/index.js';
 import {
   decodeToken,
   encodeToken,
@@ -9,6 +16,7 @@ import {
   variantsOf,
   type TokenContent,
 } from '../scenario/index.js';
+import { nearest } from '../vfs/index.js';
 import {
   createKernelLog,
   functionOf,
@@ -16,6 +24,7 @@ import {
   stateText,
   WORDS,
   wordsOf,
+  type Snapshot,
   type Trace,
 } from '../trace/index.js';
 import { EXIT, UsageError } from './exit.js';
@@ -29,15 +38,13 @@ export interface ShowFlags extends CheckFlags {
   readonly log?: boolean;
   /** The step after which the objects are shown. */
   readonly at?: string;
+  /** The one object that is shown then. */
+  readonly object?: string;
 }
 
 /** @returns the exit code: 1 if the interleaving still fails, 0 if not, 4 if it no longer fits */
 export async function show(token: string, flags: ShowFlags): Promise<number> {
-  const content = decodeToken(
-    token,
-    SCENARIOS.map(({ name }) => name),
-    variantsOf(SCENARIOS).map(({ name }) => name),
-  );
+  const content = await contentOf(token, flags);
   if (content.patched && flags.with === undefined) {
     throw new UsageError('the token was made with a patch file: give it again, --with FILE.ts');
   }
@@ -81,7 +88,8 @@ async function showJob(job: Job, content: TokenContent, flags: ShowFlags): Promi
     );
     const at = stepOf(flags.at, trace.steps);
     if (flags.at !== undefined && flags.format === undefined) {
-      console.log(stateText(snapshots[at], snapshots[Math.max(0, at - 1)]));
+      const now = chosen(snapshots[at], flags.object);
+      console.log(stateText(now, snapshots[Math.max(0, at - 1)]));
     } else {
       if (format === 'ladder') {
         console.log(`  ${job.scenario} @ ${job.variant}, lockref ${content.lockref}`);
@@ -91,6 +99,31 @@ async function showJob(job: Job, content: TokenContent, flags: ShowFlags): Promi
     }
   }
   return findings.length > 0 ? EXIT.VIOLATED : EXIT.HOLDS;
+}
+
+/** What a token says; of a scenario's name, that its tasks run one after the other. */
+async function contentOf(token: string, { variant }: ShowFlags): Promise<TokenContent> {
+  if (/^dlab\d/.test(token) || !token.includes('/')) {
+    return decodeToken(
+      token,
+      SCENARIOS.map(({ name }) => name),
+      variantsOf(SCENARIOS).map(({ name }) => name),
+    );
+  }
+  const [job] = jobsOf([token], variant === undefined ? {} : { variant });
+  const schedule = straightSchedule(await programOfJob(job));
+  return { ...job, patched: false, schedule };
+}
+
+/** Only these objects of a snapshot. @throws UsageError if there is no such object */
+function chosen(snapshot: Snapshot, object: string | undefined): Snapshot {
+  if (object === undefined) return snapshot;
+  const view = snapshot[object];
+  if (view === undefined) {
+    const near = nearest(object, Object.keys(snapshot));
+    throw new UsageError(`there is no object '${object}' then; the nearest are ${near.join(', ')}`);
+  }
+  return { [object]: view };
 }
 
 function stepOf(text: string | undefined, last: number): number {

@@ -2,6 +2,7 @@
 
 import { MisuseError } from '../machine/index.js';
 import { nearest } from '../vfs/index.js';
+import { LESSON_SCENARIOS } from './catalogue/lessons/index.js';
 import { RACES } from './catalogue/races/index.js';
 import { STASH_SCENARIOS } from './catalogue/stash.js';
 import type { Scenario } from './scenario.js';
@@ -34,7 +35,7 @@ export type { Variant } from './variant.js';
 export { WEAK_MEMORY_RACES } from './catalogue/races/weak-memory.js';
 
 /** Every shipped scenario. */
-export const SCENARIOS: readonly Scenario[] = [...STASH_SCENARIOS, ...RACES];
+export const SCENARIOS: readonly Scenario[] = [...STASH_SCENARIOS, ...RACES, ...LESSON_SCENARIOS];
 
 /** The scenario of this name. @throws MisuseError that names the nearest */
 export function findScenario(name: string): Scenario {
