@@ -10,6 +10,7 @@ import { MisuseError } from '../machine/index.js';
 import { check } from './check.js';
 import { demo } from './demo.js';
 import { EXIT, UsageError } from './exit.js';
+import { lesson, type LessonFlags } from './lesson.js';
 import { list, LISTS } from './list.js';
 import { matrix } from './matrix.js';
 import type { CheckFlags } from './options.js';
@@ -96,6 +97,17 @@ function commandLine(done: Done): Command {
     .description('find a real bug, see it, and prove its fix')
     .action(async (flags: CheckFlags) => done(await demo(flags)));
   examples(
+    look(program.command('lesson'))
+      .description('ten short lessons, from a dentry to a CVE')
+      .argument('[number]', 'which one (default: a list)')
+      .option('--answer <text>', 'answer the question at its end'),
+    'dlab lesson',
+    'dlab lesson 2',
+    'dlab lesson 2 --answer HOLDS  # exit 1: wrong',
+  ).action(async (number: string | undefined, flags: LessonFlags) =>
+    done(await lesson(number, flags, run)),
+  );
+  examples(
     look(scope(program.command('check')))
       .description('explore every interleaving of scenarios')
       .argument('<scenario...>', 'names, a prefix that ends in /, or all')
@@ -154,7 +166,7 @@ Exit codes: 0 HOLDS, 1 VIOLATED, 2 usage, 3 INCOMPLETE, 4 DIVERGED, 5 VACUOUS,
   );
   look(program.command('show'))
     .description('replay one interleaving')
-    .argument('<token>', "as printed by check; or a scenario: its tasks one after the other")
+    .argument('<token>', 'as printed by check; or a scenario: its tasks one after the other')
     .option('--with <file>', 'the patch file that the token was made with')
     .option('-f, --format <name>', 'ladder, lanes, splat, ftrace, json, jsonl, perfetto, dot or hb')
     .option('--at <step>', 'all objects after that step; with --format dot, as a graph')

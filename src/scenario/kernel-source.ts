@@ -97,6 +97,7 @@ export function kernelSourceOf(fn: string, file: string): { file: string; fn: st
   if (known !== undefined) return { file: known, fn: name };
   if (inside === null) return null;
   const [, path, folder] = inside as unknown as [string, string, string];
+  if (path.startsWith('scenario/catalogue/lessons/')) return null;
   const found = BY_FILE[`${path}.ts`] ?? BY_FILE[folder];
   return found === undefined ? null : { file: found, fn: name };
 }
