@@ -3,6 +3,7 @@
 import {
   atomic_fetch_add,
   cmpxchg,
+  cmpxchg_loop,
   Machine,
   READ_ONCE,
   Struct,
@@ -82,13 +83,8 @@ export const stash = (n) =>
     // A dentry is a number from 1; counts[d - 1] is its reference count.
     const count = (dentry) => counts[dentry - 1];
     function* get_not_dead(dentry) {
-      let value = yield* READ_ONCE(count(dentry));
-      for (;;) {
-        if (value < 0) return false;
-        const found = yield* cmpxchg(count(dentry), value, value + 1);
-        if (found === value) return true;
-        value = found;
-      }
+      const value = yield* cmpxchg_loop(count(dentry), (v) => (v < 0 ? undefined : v + 1));
+      return value >= 0;
     }
     function* open(mine) {
       const found = yield* READ_ONCE(stashed);
@@ -102,17 +98,8 @@ export const stash = (n) =>
       }
     }
     function* dput(dentry) {
-      let value = yield* READ_ONCE(count(dentry));
-      for (;;) {
-        const last = value === 1;
-        const found = yield* cmpxchg(count(dentry), value, last ? DEAD : value - 1);
-        if (found !== value) {
-          value = found;
-          continue;
-        }
-        if (last) yield* cmpxchg(stashed, dentry, 0);
-        return;
-      }
+      const value = yield* cmpxchg_loop(count(dentry), (v) => (v === 1 ? DEAD : v - 1));
+      if (value === 1) yield* cmpxchg(stashed, dentry, 0);
     }
     return times(
       n,

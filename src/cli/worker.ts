@@ -18,6 +18,7 @@ import {
   Mailboxes,
   SharedStateTable,
   smallestBugs,
+  splitBugs,
   StateSearch,
   type Engine,
   type ExploreOptions,
@@ -141,7 +142,7 @@ class Explorer {
     post({
       type: 'states',
       reason: limits.stopped ?? (machine.goesRound ? GOES_ROUND : null),
-      found: this.#found(limits, book, machine),
+      found: this.#found('states', limits, book, machine),
       frontiers: open === null ? this.#frontiers : [open, ...this.#frontiers],
     });
   }
@@ -155,20 +156,22 @@ class Explorer {
     const book = new BugBook(machine);
     exploreDpor(this.#program, this.#built, limits, book, {
       keepGoing: job.keepGoing,
-      machine: {},
+      machine: machineOptionsFor('dpor', this.#options),
       onEnd: () => undefined,
       unit,
     });
-    post({ type: 'unit', reason: limits.stopped, found: this.#found(limits, book, machine) });
+    const found = this.#found('dpor', limits, book, machine);
+    post({ type: 'unit', reason: limits.stopped, found });
   }
 
-  #found(limits: Limits, book: BugBook, machine: Machine): Found {
+  #found(engine: Engine, limits: Limits, book: BugBook, machine: Machine): Found {
     const { executions, blocked, states, steps, depth } = limits;
     const taken: number[] = [];
     for (const [i, branch] of this.#program.branches.entries()) {
       if (machine.branchesTaken.has(branch)) taken.push(i);
     }
-    return { executions, blocked, states, steps, depth, bugs: book.bugs, taken };
+    const bugs = splitBugs(this.#program, book.bugs, machineOptionsFor(engine, this.#options));
+    return { executions, blocked, states, steps, depth, bugs, taken };
   }
 }
 

@@ -7,7 +7,7 @@
 
 import {
   branch,
-  cmpxchg,
+  cmpxchg_loop,
   cover,
   cpu_relax,
   kmem_cache_alloc,
@@ -158,13 +158,7 @@ export function* take_dentry_name_snapshot(k: DcacheKernel, dentry: Dentry): Tas
 }
 
 function* atomic_inc_not_zero({ count }: ExternalName): Task<boolean> {
-  let old = yield* READ_ONCE(count);
-  while (old !== 0) {
-    const found = yield* cmpxchg(count, old, old + 1);
-    if (found === old) return true;
-    old = found;
-  }
-  return false;
+  return (yield* cmpxchg_loop(count, (old) => (old !== 0 ? old + 1 : undefined))) !== 0;
 }
 
 /** Under d_lock, as it was. Source: fs/dcache.c, v6.9. */

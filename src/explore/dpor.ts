@@ -10,10 +10,11 @@
 
 import {
   ACCESS,
+  isLoadForUpdate,
   KIND,
-  type Cell,
   type Machine,
   type MachineOptions,
+  type Node,
   type TaskRec,
 } from '../machine/index.js';
 import { EventLog } from './event-log.js';
@@ -316,11 +317,31 @@ export function exploreDpor(
   function reversedFootprint(second: number, first: number): Footprint {
     const op = log.ops[second];
     const footprint = log.footprints[second];
-    if (op === null || (op.kind !== KIND.cmpxchg && op.kind !== KIND.trylock)) return footprint;
-    const cell: Cell = op.cell;
-    const found = log.valueWithout(cell, first);
-    const writes = op.kind === KIND.cmpxchg ? found === op.a : ((found as number) & 1) === 0;
+    if (op === null) return footprint;
+    const { kind, cell } = op;
+    let writes: boolean;
+    if (kind === KIND.trylock) {
+      writes = ((log.valueWithout(cell, first) as number) & 1) === 0;
+    } else if (kind === KIND.cmpxchg || (kind === KIND.read && isLoadForUpdate(op))) {
+      const found = log.valueWithout(cell, first);
+      const load = loadOf(log.nodes[second]!);
+      writes =
+        load === null
+          ? kind === KIND.cmpxchg && found === op.a
+          : machine.exchangeAfter(log.tasks[second], load, found) !== null;
+    } else {
+      return footprint;
+    }
     return footprints.changed(footprint, cell, writes ? ACCESS.write : ACCESS.read);
+  }
+
+  /** Where the load is that is one step with what a task does at `node`, or null. */
+  function loadOf(node: Node): Node | null {
+    if (!machine.joinUpdates) return null;
+    for (const at of [node, node.parent]) {
+      if (at?.op?.kind === KIND.read && isLoadForUpdate(at.op)) return at;
+    }
+    return null;
   }
 
   /**

@@ -12,7 +12,7 @@ import { Footprints } from './footprint.js';
 import { Prng } from './prng.js';
 import type { Program } from './program.js';
 import { openDecisions } from './states.js';
-import { descend, type Sleeper } from './units.js';
+import { descend, TRACE_MACHINE, type Sleeper } from './units.js';
 
 export interface Estimate {
   /** Estimated number of Mazurkiewicz traces. */
@@ -24,7 +24,7 @@ export interface Estimate {
 
 /** Estimate the number of traces from random descents. Deterministic for a seed. */
 export function estimateExecutions(program: Program, walks: number, seed = 1): Estimate {
-  const { machine } = program.build({ commutingSnapshots: true, kcsan: false });
+  const { machine } = program.build({ ...TRACE_MACHINE, kcsan: false });
   const footprints = new Footprints();
   const prng = new Prng(seed);
   const base = machine.mark();

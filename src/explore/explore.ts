@@ -22,6 +22,7 @@ import type {
 } from './program.js';
 import { BugBook } from './run.js';
 import { exploreSamples } from './sample.js';
+import { splitBugs } from './split.js';
 import { StateTable } from './state-table.js';
 import { StateSearch, TABLE_FULL } from './states.js';
 import { symmetricTasks } from './symmetry.js';
@@ -68,10 +69,9 @@ function exploreWith(engine: Engine, program: Program, options: ExploreOptions):
   const complete = !sampled && limits.stopped === null;
   const taken = built.machine.branchesTaken;
   const isTaken = (branch: Branch): boolean => taken.has(branch);
+  const found = splitBugs(program, book.bugs, machineOptionsFor(engine, options));
   const shown =
-    book.size > 0 && (options.minimise ?? true)
-      ? smallestBugs(program, book.bugs, options)
-      : book.bugs;
+    found.length > 0 && (options.minimise ?? true) ? smallestBugs(program, found, options) : found;
   const bugs = [...shown, ...(liveness?.livelocks ?? [])].sort(
     (a, b) => Number(a.kind === 'KCSAN') - Number(b.kind === 'KCSAN'),
   );
@@ -102,6 +102,7 @@ export function machineOptionsFor(
   return {
     ...options.machine,
     commutingSnapshots: engine === 'dpor',
+    joinUpdates: engine === 'dpor' || engine === 'states',
     // What comes after a first use after free is of interest only to who wants all bugs.
     forgetFreed: (engine === 'states' || engine === 'bounded') && options.keepGoing !== true,
   };
@@ -143,7 +144,7 @@ function run(
         keepGoing,
         fault: options.fault ?? 'none',
         onEnd,
-        machine: options.machine ?? {},
+        machine: machineOptionsFor('dpor', options),
         ...(options.unit === undefined ? {} : { unit: options.unit }),
       });
       break;

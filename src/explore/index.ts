@@ -28,5 +28,6 @@ export { BugBook, switchesIn } from './run.js';
 export { SharedStateTable } from './state-table.js';
 export { GOES_ROUND, StateSearch, TABLE_FULL, type Frontier } from './states.js';
 export { straightSchedule } from './straight.js';
+export { splitBugs } from './split.js';
 export { splitUnits } from './units.js';
 export { framesOf, functionAt, titleOf, type Frame } from './titles.js';

@@ -6,10 +6,13 @@
  * them and in whatever order; so their counts add up to the same total on any number of machines.
  */
 
-import type { Machine, TaskRec } from '../machine/index.js';
+import type { Machine, MachineOptions, TaskRec } from '../machine/index.js';
 import { Footprints, type Footprint } from './footprint.js';
 import type { Decision, Program } from './program.js';
 import { openDecisions } from './states.js';
+
+/** What the partial-order reduction needs of the machine, whoever takes a part in it. */
+export const TRACE_MACHINE: MachineOptions = { commutingSnapshots: true, joinUpdates: true };
 
 /** A step whose continuations are explored elsewhere. */
 export interface Sleeper {
@@ -62,7 +65,7 @@ const DEPTH_MAX = 60;
 
 /** The prefixes of at least `target` units, if the program has that many; in a fixed order. */
 export function splitUnits(program: Program, target: number): Decision[][] {
-  const { machine } = program.build({ commutingSnapshots: true });
+  const { machine } = program.build(TRACE_MACHINE);
   const footprints = new Footprints();
   const base = machine.mark();
   let units: Decision[][] = [[]];

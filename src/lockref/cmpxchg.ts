@@ -7,10 +7,10 @@
 
 import {
   branch,
-  cmpxchg,
+  cmpxchg_loop,
   cover,
+  GAVE_UP,
   might_lock,
-  READ_ONCE,
   type Branch,
   type Task,
 } from '../machine/index.js';
@@ -25,12 +25,11 @@ import {
 } from './lockref.js';
 
 const WAITED = branch('lockref', 'finds the lock held and waits for it');
-const CONTENDED = branch('lockref', 'loses the compare-exchange and tries again');
 const IS_DEAD = branch('lockref_get_not_dead', 'finds the count dead');
 const REVIVED = branch('lockref_get_not_dead', 'revives a count of zero');
 
 /** Branches of this file, for coverage reports. */
-export const LOCKREF_BRANCHES: readonly Branch[] = [WAITED, CONTENDED, IS_DEAD, REVIVED];
+export const LOCKREF_BRANCHES: readonly Branch[] = [WAITED, IS_DEAD, REVIVED];
 
 /**
  * Change the count without the lock. Neither acquire nor release: the count orders nothing.
@@ -42,19 +41,21 @@ function* CMPXCHG_LOOP(
   change: number,
   least: number,
 ): Task<number | 'refused' | 'locked'> {
-  let word = yield* READ_ONCE(lockref);
-  for (let budget = CMPXCHG_BUDGET; !is_locked(word);) {
-    const count = count_of(word);
-    if (count < least) return 'refused';
-    const found = yield* cmpxchg(lockref, word, with_count(word, count + change), 'relaxed');
-    if (found === word) return count;
-    yield* cover(CONTENDED);
-    word = found;
-    budget -= 1;
-    if (budget === 0) break;
+  const word = yield* cmpxchg_loop(
+    lockref,
+    (old) => {
+      const count = count_of(old);
+      return is_locked(old) || count < least ? undefined : with_count(old, count + change);
+    },
+    'relaxed',
+    CMPXCHG_BUDGET,
+  );
+  if (word === GAVE_UP || is_locked(word)) {
+    yield* cover(WAITED);
+    return 'locked';
   }
-  yield* cover(WAITED);
-  return 'locked';
+  const count = count_of(word);
+  return count < least ? 'refused' : count;
 }
 
 function* CHANGE(lockref: Lockref, amount: number, least: number): Task<boolean> {

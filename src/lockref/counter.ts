@@ -9,6 +9,7 @@
 import {
   branch,
   cmpxchg,
+  cmpxchg_loop,
   cover,
   lockdep_assert_held,
   READ_ONCE,
@@ -26,14 +27,13 @@ export const COUNTER_BRANCHES: readonly Branch[] = [IS_DEAD, REVIVED];
 
 /** @returns the old count, or null if it was below `least` */
 function* CHANGE(lockref: Lockref, amount: number, least: number): Task<number | null> {
-  let word = yield* READ_ONCE(lockref);
-  for (;;) {
-    const count = count_of(word);
-    if (count < least) return null;
-    const found = yield* cmpxchg(lockref, word, with_count(word, count + amount), 'relaxed');
-    if (found === word) return count;
-    word = found;
-  }
+  const word = yield* cmpxchg_loop(
+    lockref,
+    (old) => (count_of(old) < least ? undefined : with_count(old, count_of(old) + amount)),
+    'relaxed',
+  );
+  const count = count_of(word);
+  return count < least ? null : count;
 }
 
 /** The counter-only model. */

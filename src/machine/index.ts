@@ -15,5 +15,6 @@ export * from './seqcount.js';
 export * from './seqlock.js';
 export * from './spinlock.js';
 export { TaskRec } from './task.js';
+export { cmpxchg_loop, GAVE_UP } from './update.js';
 export { List } from './value.js';
 export * from './wait.js';

@@ -15,6 +15,7 @@ import { LockOrder } from './lock-order.js';
 import { type Cell, LIFE, REFCOUNT_PIN, type Slab, Struct } from './memory.js';
 import type { Body, Node } from './node.js';
 import {
+  isLoadForUpdate,
   KIND,
   type AnyOp,
   type AtomicStep,
@@ -38,6 +39,11 @@ export interface MachineOptions {
    * step of its own: the yardstick that the joining is tested against.
    */
   readonly fuse?: boolean;
+  /**
+   * Take the load of a cmpxchg_loop() and its exchange as one step (default off): no exchange of
+   * such a loop loses then, and every state in which no task is inside one stays reachable.
+   */
+  readonly joinUpdates?: boolean;
   /** Look for data races on plain accesses (default on). */
   readonly kcsan?: boolean;
   /** Allocations that fail: `explore` tries both outcomes of every allocation of scenario tasks. */
@@ -78,6 +84,7 @@ export class Machine {
   readonly store: Store;
   readonly lockOrder = new LockOrder();
   readonly fuse: boolean;
+  readonly joinUpdates: boolean;
   readonly kcsan: boolean;
   /** Tasks in the order in which this run spawned them. */
   readonly tasks: TaskRec[] = [];
@@ -127,6 +134,7 @@ export class Machine {
 
   constructor(options: MachineOptions = {}) {
     this.fuse = options.fuse ?? true;
+    this.joinUpdates = this.fuse && (options.joinUpdates ?? false);
     this.kcsan = options.kcsan ?? true;
     this.#failAlloc = options.failAlloc ?? 'never';
     this.#failAllocMax = options.failAllocMax ?? 1;
@@ -353,10 +361,25 @@ export class Machine {
       node = (node.child(undefined) ?? this.#grower.grow(task, node, undefined)).rest;
     }
     if (node.op === null) return null;
+    if (node.op.kind === KIND.read && node.op.a !== null) {
+      return this.exchangeAfter(task, node, node.op.cell.value) ?? node;
+    }
     if (this.#isPrefix(task, node, node.op) || this.#isLocal(task, node.op)) {
       return node === from && !this.#isPrefix(task, node, node.op) ? node : this.#probe(task, from);
     }
     return node;
+  }
+
+  /**
+   * The exchange that is one step with the load at `node`, if the load finds `value`: null if the
+   * loop ends there, or if this is no such load.
+   */
+  exchangeAfter(task: TaskRec, node: Node, value: unknown): Node | null {
+    const { op } = node;
+    if (!this.joinUpdates || op === null || !isLoadForUpdate(op)) return null;
+    if (op.cell.struct.owner.value === task) return null;
+    const next = node.child(value) ?? this.#grower.grow(task, node, value);
+    return next.op?.kind === KIND.cmpxchg && next.op.cell === op.cell ? next : null;
   }
 
   /** Run the invisible beginning of the task's next step, see where it leads, and undo it. */
@@ -495,7 +518,8 @@ export class Machine {
 
   /**
    * Can this operation move later, past other tasks' steps? Entering a section can, and so can a
-   * wait that is over, and a lock that nobody else can see but that begins a section.
+   * wait that is over, a lock that nobody else can see but that begins a section, and the load of a
+   * compare-exchange loop up to the exchange that succeeds.
    */
   #isPrefix(task: TaskRec, node: Node, op: AnyOp): boolean {
     switch (op.kind) {
@@ -506,6 +530,8 @@ export class Machine {
       case KIND.lock:
       case KIND.trylock:
         return op.cell.struct.owner.value === task && node.context.locks === 0;
+      case KIND.read:
+        return op.a !== null && this.exchangeAfter(task, node, op.cell.value) !== null;
       default:
         return false;
     }

@@ -178,6 +178,13 @@ export class Op<T> implements Iterable<AnyOp, T, Reply> {
 
 export type AnyOp = Op<unknown>;
 
+const FOR_UPDATE = Symbol('for update');
+
+/** Is this the load of a compare-exchange loop? */
+export function isLoadForUpdate(op: AnyOp): boolean {
+  return op.a === FOR_UPDATE;
+}
+
 function op<T>(kind: Kind, cell: Cell<never> | null, a: unknown, b: unknown, order: Order): Op<T> {
   return new Op<T>(kind, cell, a, b, order);
 }
@@ -197,6 +204,14 @@ export function write<T>(cell: Cell<T>, value: T): Op<void> {
 /** Single-copy atomic load, no ordering. Source: include/asm-generic/rwonce.h. */
 export function READ_ONCE<T>(cell: Cell<T>): Op<T> {
   return op(KIND.read, cell as Cell<never>, null, null, 'once');
+}
+
+/**
+ * A load that only a compare-exchange loop on the same cell depends on, which is what lets the two
+ * be one step. Only cmpxchg_loop() can promise that, see update.ts.
+ */
+export function load_for_update<T>(cell: Cell<T>): Op<T> {
+  return op(KIND.read, cell as Cell<never>, FOR_UPDATE, null, 'once');
 }
 
 /** Single-copy atomic store, no ordering. Source: include/asm-generic/rwonce.h. */

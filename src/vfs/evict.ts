@@ -9,7 +9,7 @@
 import {
   atomic_fetch_add,
   branch,
-  cmpxchg,
+  cmpxchg_loop,
   cover,
   kmem_cache_free,
   list_add,
@@ -49,12 +49,8 @@ export function* iput(k: VfsKernel, inode: AliasedInode | null): Task<void> {
   yield* might_sleep('iput');
   if (inode === null) return;
   const held = inode as Inode;
-  let count = yield* READ_ONCE(held.i_count);
-  while (count > 1) {
-    const found = yield* cmpxchg(held.i_count, count, count - 1);
-    if (found === count) return;
-    count = found;
-  }
+  const count = yield* cmpxchg_loop(held.i_count, (old) => (old > 1 ? old - 1 : undefined));
+  if (count > 1) return;
   yield* spin_lock(held.i_lock);
   if ((yield* atomic_fetch_add(held.i_count, -1)) === 1) {
     yield* k.iput_final(held);

@@ -8,7 +8,7 @@
 
 import {
   atomic_fetch_add,
-  cmpxchg,
+  cmpxchg_loop,
   kmem_cache_alloc,
   lockdep_assert_held,
   might_sleep,
@@ -144,13 +144,7 @@ export function* __iget(_k: VfsKernel, inode: Inode): Task<void> {
 
 /** Add one unless the count is zero; fully ordered when it succeeds. */
 function* atomic_inc_not_zero(count: Cell<number>): Task<boolean> {
-  let value = yield* READ_ONCE(count);
-  while (value > 0) {
-    const found = yield* cmpxchg(count, value, value + 1);
-    if (found === value) return true;
-    value = found;
-  }
-  return false;
+  return (yield* cmpxchg_loop(count, (old) => (old > 0 ? old + 1 : undefined))) > 0;
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   await_until,
   call,
   cmpxchg,
+  cmpxchg_loop,
   choose,
   cpu_relax,
   join,
@@ -46,10 +47,11 @@ import { program } from './programs.js';
 export type Instruction =
   | { readonly op: 'load' | 'plainLoad' | 'add' | 'awaitNonZero' | 'retry'; readonly v: number }
   | { readonly op: 'store' | 'plainStore' | 'xchg'; readonly v: number; readonly value: number }
+  | { readonly op: 'update'; readonly v: number; readonly below: number }
   | { readonly op: 'cas'; readonly v: number; readonly expected: number; readonly value: number }
   | { readonly op: 'lock' | 'unlock' | 'tryIncrement'; readonly l: number }
   | { readonly op: 'rcuEnter' | 'rcuExit' | 'sleep' | 'choose' }
-  | { readonly op: 'deref' | 'replace' | 'take'; readonly p: number }
+  | { readonly op: 'deref' | 'replace' | 'take' | 'updateValue'; readonly p: number }
   | { readonly op: 'get' | 'put' | 'count' }
   | { readonly op: 'fork'; readonly v: number; readonly wait: boolean };
 
@@ -88,6 +90,10 @@ const THEMES: readonly (readonly Instruction['op'][])[] = [
   ['retry', 'store', 'store', 'fork', 'sleep'],
   ['get', 'put', 'put', 'count'],
   ['get', 'put', 'load', 'store'],
+  ['update', 'update', 'store', 'cas'],
+  ['update', 'plainStore', 'add', 'load'],
+  ['update', 'lock', 'rcuEnter', 'replace'],
+  ['updateValue', 'replace', 'take', 'updateValue'],
 ];
 
 /** A recipe from a seed: `size` instructions over two or three tasks. */
@@ -116,6 +122,8 @@ function instruction(prng: Prng, op: Instruction['op']): Instruction[] {
     case 'plainStore':
     case 'xchg':
       return [{ op, v, value: prng.below(3) }];
+    case 'update':
+      return [{ op, v, below: 1 + prng.below(3) }];
     case 'cas':
       return [{ op, v, expected: prng.below(2), value: 1 + prng.below(2) }];
     case 'lock': {
@@ -141,6 +149,7 @@ function instruction(prng: Prng, op: Instruction['op']): Instruction[] {
     case 'deref':
     case 'replace':
     case 'take':
+    case 'updateValue':
       return [{ op, p: 0 }];
     case 'fork':
       return [{ op, v, wait: prng.below(2) === 0 }];
@@ -204,6 +213,15 @@ function* execute(world: World, me: number, step: Instruction): Task<number | nu
     case 'xchg':
       saw(yield* xchg(shared.x[step.v], step.value));
       break;
+    case 'update':
+      saw(yield* cmpxchg_loop(shared.x[step.v], (x) => (x < step.below ? x + 1 : undefined)));
+      break;
+    case 'updateValue': {
+      const thing = yield* READ_ONCE(shared.p[step.p]);
+      if (thing === null) break;
+      saw(yield* cmpxchg_loop(thing.value, (x) => (x < 2 ? x + 1 : undefined)));
+      break;
+    }
     case 'cas':
       saw(yield* cmpxchg(shared.x[step.v], step.expected, step.value));
       break;

@@ -6,12 +6,13 @@
 import { exploreDpor, BugBook, Limits, type Program } from '../../src/explore/index.js';
 import { EventLog } from '../../src/explore/event-log.js';
 import { Footprints } from '../../src/explore/footprint.js';
+import { TRACE_MACHINE } from '../../src/explore/units.js';
 import { openDecisions } from '../../src/explore/states.js';
 import type { TaskRec } from '../../src/machine/index.js';
 
 /** Traces of all interleavings; null if there are more interleavings than that. */
 export function allTraces(program: Program, interleavingsMax: number): Set<string> | null {
-  const { machine } = program.build({ commutingSnapshots: true });
+  const { machine } = program.build(TRACE_MACHINE);
   const log = new EventLog();
   const footprints = new Footprints();
   const traces = new Set<string>();
@@ -42,12 +43,12 @@ export function allTraces(program: Program, interleavingsMax: number): Set<strin
 
 /** The traces that `dpor` runs, in order, with repetitions if there are any. */
 export function tracesOfDpor(program: Program): { traces: string[]; blocked: number } {
-  const built = program.build({ commutingSnapshots: true });
+  const built = program.build(TRACE_MACHINE);
   const limits = new Limits({});
   const traces: string[] = [];
   exploreDpor(program, built, limits, new BugBook(built.machine), {
     keepGoing: true,
-    machine: {},
+    machine: TRACE_MACHINE,
     onEnd: () => undefined,
     onTrace: (log) => traces.push(log.traceKey()),
   });
