@@ -8,7 +8,14 @@
 import { endOfRun, switchesIn } from './run.js';
 import type { Decision, Program, Schedule } from './program.js';
 import { titleOf } from './titles.js';
-import type { Machine, MachineOptions } from '../machine/index.js';
+import type { Finding, Machine, MachineOptions } from '../machine/index.js';
+
+interface Smallest {
+  readonly switches: number;
+  readonly steps: number;
+  readonly schedule: Schedule;
+  readonly finding: Finding;
+}
 
 export interface BruteResult {
   readonly complete: boolean;
@@ -18,7 +25,7 @@ export interface BruteResult {
   /** Final states, as `finalState` describes them, sorted. */
   readonly finals: readonly string[];
   /** For every title: least switches, then least steps of an interleaving that shows it. */
-  readonly smallest: ReadonlyMap<string, { switches: number; steps: number; schedule: Schedule }>;
+  readonly smallest: ReadonlyMap<string, Smallest>;
 }
 
 export interface BruteOptions {
@@ -33,7 +40,7 @@ export function brute(program: Program, options: BruteOptions = {}): BruteResult
   const executionsMax = options.executionsMax ?? 1_000_000;
   const titles = new Set<string>();
   const finals = new Set<string>();
-  const smallest = new Map<string, { switches: number; steps: number; schedule: Schedule }>();
+  const smallest = new Map<string, Smallest>();
   let executions = 0;
   // The options that were open at each step of the current path, and which one it takes.
   const path: { options: Decision[]; at: number }[] = [];
@@ -49,6 +56,7 @@ export function brute(program: Program, options: BruteOptions = {}): BruteResult
           switches: switchesIn(machine, schedule),
           steps: schedule.length,
           schedule: [...schedule],
+          finding,
         };
         const best = smallest.get(title);
         if (

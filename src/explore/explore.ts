@@ -159,6 +159,9 @@ function run(
       break;
     case 'brute': {
       const result = brute(program, { machine: options.machine ?? {} });
+      for (const [title, { finding, schedule }] of result.smallest) {
+        book.addTitled(finding, title, schedule);
+      }
       if (!result.complete) limits.stopped = 'too many interleavings for brute force';
       return { executions: result.executions, interleavings: result.executions, guarantee };
     }

@@ -26,6 +26,7 @@ import {
   type SpawnOptions,
   type Task,
 } from './op.js';
+import { Pending } from './pending.js';
 import { roundMayDiffer } from './relax.js';
 import type { Rule } from './rule.js';
 import { Sections } from './sections.js';
@@ -113,6 +114,7 @@ export class Machine {
   operations = 0;
 
   readonly #sections: Sections;
+  readonly #pending: Pending;
   readonly #grower: Grower;
   readonly #globals: Struct[] = [];
   readonly #failAlloc: MachineOptions['failAlloc'];
@@ -143,6 +145,7 @@ export class Machine {
     this.#counts = this.global(new Counts());
     const commuting = options.commutingSnapshots ?? false;
     this.#sections = new Sections(this.store, this.accesses, commuting, this.#counts);
+    this.#pending = new Pending(this.store, this.accesses);
     this.#grower = new Grower(this.store.values, this.#sections.list, this.lockOrder);
   }
 
@@ -673,6 +676,7 @@ export class Machine {
         return this.store.values.bag(this.tasks.filter((other) => other.actor && other !== task));
       case KIND.sectionAwait:
         this.#sections.pass(op.a as Section, op.b as SectionToken, this.tasks);
+        if (task.actor) this.#pending.end(node.root.args);
         return undefined;
       case KIND.spawn:
         return this.#spawn(task, node, op);
@@ -810,7 +814,7 @@ export class Machine {
     const args = this.store.values.list(op.b as readonly unknown[]);
     this.#publish(args);
     const { head } = options;
-    if (head !== undefined && this.tasks.some((other) => isPendingFor(other, head))) {
+    if (head !== undefined && this.#pending.begin(head)) {
       this.#find(
         task,
         node,
@@ -959,12 +963,6 @@ class Counts extends Struct {
     this.tasks.hashed = false;
     this.objects.hashed = false;
   }
-}
-
-/** Does this actor still wait for a grace period, with this object to work on? */
-function isPendingFor(task: TaskRec, head: Struct): boolean {
-  const node = task.actor ? task.node.value : null;
-  return node?.op?.kind === KIND.sectionAwait && node.root.args.includes(head);
 }
 
 function isPinned(count: number): boolean {
