@@ -11,8 +11,8 @@ import type { Job } from './job.js';
 import { joined, type Answer, type Found } from './messages.js';
 import type { Pool } from './pool.js';
 
-/** Slots for states, as a power of two: about 27 million states in 400 MB, touched as needed. */
-const TABLE_LOG2 = 25;
+/** Slots for states, as a power of two: about 13 million states in 200 MB, touched as needed. */
+const TABLE_LOG2 = 24;
 /** Small programs are done before a second thread is up. */
 const ALONE_MS = 250;
 

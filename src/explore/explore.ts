@@ -33,6 +33,8 @@ const PCT_DEPTH = 3;
 const PREEMPTIONS = 2;
 /** What `auto` remembers before it turns to an engine that remembers nothing. */
 const AUTO_STATES_MAX = 4_000_000;
+/** Up to how many states their interleavings are counted. */
+const NUMBERS_MAX = 1_000_000;
 
 /** Explore the interleavings of `program`. Deterministic but for budgets in seconds. */
 export function explore(program: Program, options: ExploreOptions = {}): ExploreResult {
@@ -62,7 +64,9 @@ function exploreWith(engine: Engine, program: Program, options: ExploreOptions):
   );
   const sampled = engine === 'random' || engine === 'pct';
   // A state that leads back to itself: whether fair runs can stay there decides the graph.
-  const goesRound = interleavings === Number.POSITIVE_INFINITY;
+  const goesRound =
+    interleavings === Number.POSITIVE_INFINITY ||
+    (engine === 'states' && interleavings === null && built.machine.goesRound);
   const liveness =
     goesRound || (options.liveness === true && !sampled) ? checkLiveness(program, options) : null;
   if (liveness !== null) limits.stopped ??= liveness.reason;
@@ -122,12 +126,15 @@ function run(
   let guarantee: string | null = null;
   switch (engine) {
     case 'states': {
-      const visited = new StateTable(options.engine === 'states' ? undefined : AUTO_STATES_MAX);
+      const visited = new StateTable({
+        numbersMax: NUMBERS_MAX,
+        ...(options.engine === 'states' ? {} : { sizeMax: AUTO_STATES_MAX }),
+      });
       const symmetry = options.symmetry ?? false;
       if (symmetry) guarantee = renamingOf(program);
       const search = new StateSearch(built, limits, book, { visited, keepGoing, onEnd, symmetry });
       const paths = search.go();
-      if (limits.stopped === null) interleavings = paths;
+      if (limits.stopped === null && visited.counts) interleavings = paths;
       break;
     }
     case 'bounded': {

@@ -40,7 +40,7 @@ export function exploreSamples(
   const { machine } = built;
   const prng = new Prng(options.seed);
   const base = machine.mark();
-  const seen = new StateTable(STATES_MAX);
+  const seen = new StateTable({ sizeMax: STATES_MAX, numbersMax: 0 });
   /** Distinct states seen after each power of two of executions. */
   const growth: number[] = [];
   machine.store.hashing = true;

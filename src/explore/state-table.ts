@@ -20,83 +20,99 @@ export interface Visited {
 /** Number of a state that is not finished: who meets one has gone round. */
 const OPEN = -1;
 
+export interface StateTableOptions {
+  /** How many states it takes (default: no limit). */
+  readonly sizeMax?: number;
+  /**
+   * Up to how many states it keeps their numbers (default: no limit). They take as much room again
+   * as the states do; beyond that, `counts` is false and every state's number is 0.
+   */
+  readonly numbersMax?: number;
+}
+
+const WORDS = 3;
+/** Above this part of its slots a table grows: probing would get long. */
+const GROWN_AT = 0.6;
+
 export class StateTable implements Visited {
-  #capacity: number;
-  #keys: Int32Array;
-  #used: Uint8Array;
-  #values: Float64Array;
+  #capacity = 1 << 12;
+  /** Three words a state; the first is never zero, which stands for an empty slot. */
+  #keys = new Int32Array(this.#capacity * WORDS);
+  #numbers: Float64Array | null = new Float64Array(this.#capacity);
   readonly #sizeMax: number;
+  readonly #numbersMax: number;
   size = 0;
 
-  constructor(sizeMax = Number.POSITIVE_INFINITY) {
-    this.#sizeMax = sizeMax;
-    this.#capacity = 1 << 12;
-    this.#keys = new Int32Array(this.#capacity * 3);
-    this.#used = new Uint8Array(this.#capacity);
-    this.#values = new Float64Array(this.#capacity);
+  constructor(options: StateTableOptions = {}) {
+    this.#sizeMax = options.sizeMax ?? Number.POSITIVE_INFINITY;
+    this.#numbersMax = options.numbersMax ?? Number.POSITIVE_INFINITY;
   }
 
   get full(): boolean {
     return this.size >= this.#sizeMax;
   }
 
+  /** Are the numbers of all states kept? */
+  get counts(): boolean {
+    return this.#numbers !== null;
+  }
+
   #find(h0: number, h1: number, h2: number): number {
     const mask = this.#capacity - 1;
     let slot = slotOf(h0, h1) & mask;
     const keys = this.#keys;
-    while (this.#used[slot] !== 0) {
-      const base = slot * 3;
-      if (keys[base] === h0 && keys[base + 1] === h1 && keys[base + 2] === h2) return slot;
+    for (;;) {
+      const base = slot * WORDS;
+      const first = keys[base];
+      if (first === 0) return ~slot;
+      if (first === h0 && keys[base + 1] === h1 && keys[base + 2] === h2) return slot;
       slot = (slot + 1) & mask;
     }
-    return ~slot;
   }
 
-  enter(h0: number, h1: number, h2: number): number | undefined {
-    const slot = this.#find(h0, h1, h2);
-    if (slot >= 0) return this.#values[slot];
-    this.#insert(slot, h0, h1, h2, OPEN);
-    return undefined;
-  }
-
-  finish(h0: number, h1: number, h2: number, value: number): void {
-    this.#values[this.#find(h0, h1, h2)] = value;
-  }
-
-  #insert(free: number, h0: number, h1: number, h2: number, value: number): void {
-    let slot = ~free;
-    if (this.size * 10 > this.#capacity * 6) {
+  enter(a: number, h1: number, h2: number): number | undefined {
+    const h0 = a === 0 ? 1 : a;
+    const found = this.#find(h0, h1, h2);
+    if (found >= 0) return this.#numbers === null ? 0 : this.#numbers[found];
+    let slot = ~found;
+    if (this.size > this.#capacity * GROWN_AT) {
       this.#grow();
       slot = ~this.#find(h0, h1, h2);
     }
-    const base = slot * 3;
+    this.#put(slot, h0, h1, h2);
+    if (this.#numbers !== null) this.#numbers[slot] = OPEN;
+    this.size += 1;
+    return undefined;
+  }
+
+  finish(a: number, h1: number, h2: number, number: number): void {
+    if (this.#numbers !== null) this.#numbers[this.#find(a === 0 ? 1 : a, h1, h2)] = number;
+  }
+
+  #put(slot: number, h0: number, h1: number, h2: number): void {
+    const base = slot * WORDS;
     this.#keys[base] = h0;
     this.#keys[base + 1] = h1;
     this.#keys[base + 2] = h2;
-    this.#used[slot] = 1;
-    this.#values[slot] = value;
-    this.size += 1;
   }
 
   #grow(): void {
     const keys = this.#keys;
-    const used = this.#used;
-    const values = this.#values;
+    const numbers = this.size < this.#numbersMax ? this.#numbers : null;
     const before = this.#capacity;
     this.#capacity = before * 2;
-    this.#keys = new Int32Array(this.#capacity * 3);
-    this.#used = new Uint8Array(this.#capacity);
-    this.#values = new Float64Array(this.#capacity);
-    this.size = 0;
+    this.#keys = new Int32Array(this.#capacity * WORDS);
+    this.#numbers = numbers === null ? null : new Float64Array(this.#capacity);
     for (let slot = 0; slot < before; slot += 1) {
-      if (used[slot] === 0) continue;
-      const [h0, h1, h2] = [keys[slot * 3], keys[slot * 3 + 1], keys[slot * 3 + 2]];
-      this.#insert(this.#find(h0, h1, h2), h0, h1, h2, values[slot]);
+      const base = slot * WORDS;
+      if (keys[base] === 0) continue;
+      const free = ~this.#find(keys[base], keys[base + 1], keys[base + 2]);
+      this.#put(free, keys[base], keys[base + 1], keys[base + 2]);
+      if (numbers !== null) this.#numbers![free] = numbers[slot];
     }
   }
 }
 
-const WORDS = 3;
 /** Above this part of its slots the shared table counts as full: probing would get long. */
 const LOAD_MAX = 0.8;
 const HEAD_WORDS = 16;
