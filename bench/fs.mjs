@@ -17,7 +17,7 @@ function rate(body, count) {
 
 function ours() {
   const { init } = createKernel({ files: { '/a/b/f': 'x', '/d/': '' } });
-  const page = 'x'.repeat(4096);
+  const page = new Uint8Array(4096).fill(120);
   const fd = init.openSync('/a/b/h', O.CREAT | O.RDWR);
   for (let i = 0; i < 1000; i += 1) init.closeSync(init.openSync(`/d/f${i}`, O.CREAT));
   let flip = false;
@@ -30,7 +30,7 @@ function ours() {
     },
     'write + read 4 KB': () => {
       init.pwriteSync(fd, page, 0);
-      init.preadSync(fd, 4096, 0);
+      init.readIntoSync(fd, page, 0, 4096, 0);
     },
     'readdir of 1,000': () => {
       const dir = init.openSync('/d');

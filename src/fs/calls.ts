@@ -4,7 +4,14 @@
 
 import { errnoName } from '../machine/index.js';
 import type { TaskStruct } from '../vfs/index.js';
-import { boot_direct, direct_calls, init_of, wouldBlock, type DirectKernel } from './direct.js';
+import {
+  boot_direct,
+  copy_process,
+  direct_calls,
+  init_of,
+  wouldBlock,
+  type DirectKernel,
+} from './direct.js';
 import { digest } from './digest.js';
 import { FaultBook, type Fault } from './faults.js';
 import { populate, type Body, type KernelConfig } from './setup.js';
@@ -75,7 +82,7 @@ class CallsRun implements Run {
     const init = init_of(this.#k);
     if (config.files !== undefined) populate(processOf(this.#k, init), config.files);
     for (const { name, body } of bodies) {
-      const task = this.#k.copy_process(init, false) as TaskStruct;
+      const task = copy_process(this.#k, init, false) as TaskStruct;
       const code = body(ASKING) as unknown as Program['code'];
       const program: Program = { name, task, code, wants: null, seen: '', outcome: null };
       this.#programs.push(program);

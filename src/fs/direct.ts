@@ -17,10 +17,8 @@ type Calls = typeof syscall_table;
 /** The calls as plain functions: kernel and task first. */
 export type DirectCalls = { readonly [K in keyof Calls]: Plain<Calls[K]> };
 
-/** A kernel of the direct build. */
-export type DirectKernel = Omit<FsKernel, KeysOfTasks> & {
-  readonly [K in KeysOfTasks]: Plain<FsKernel[K]>;
-};
+/** A kernel of the direct build: its functions are there, and want the kernel first. */
+export type DirectKernel = Omit<FsKernel, KeysOfTasks>;
 
 type KeysOfTasks = {
   [K in keyof FsKernel]: FsKernel[K] extends (...args: never[]) => Task<unknown> ? K : never;
@@ -29,6 +27,16 @@ type KeysOfTasks = {
 interface Generated {
   create_fs_kernel(machine: object, options: FsOptions): DirectKernel;
   readonly syscall_table: DirectCalls;
+  readonly fs_functions: {
+    sys_read(
+      k: DirectKernel,
+      task: TaskStruct,
+      fd: number,
+      count: number,
+      pos: number,
+    ): Uint8Array | number;
+    copy_process(k: DirectKernel, parent: TaskStruct, thread: boolean): TaskStruct | number;
+  };
   readonly Machine: new () => object;
   readonly WouldBlock: new (message: string) => Error;
 }
@@ -41,6 +49,35 @@ export const direct_calls: DirectCalls = direct.syscall_table;
 /** Boot a kernel of the direct build. */
 export function boot_direct(options: FsOptions): DirectKernel {
   return direct.create_fs_kernel(new direct.Machine(), options);
+}
+
+/** A child of a process, or a thread. @returns -errno if there can be none */
+export function copy_process(
+  k: DirectKernel,
+  parent: TaskStruct,
+  thread: boolean,
+): TaskStruct | number {
+  return direct.fs_functions.copy_process(k, parent, thread);
+}
+
+/**
+ * read(2) into a buffer; pread(2) with a position.
+ * @param pos where in the file, or -1 for where the file stands
+ * @returns the number of bytes, or -errno
+ */
+export function read_into(
+  k: DirectKernel,
+  task: TaskStruct,
+  fd: number,
+  buffer: Uint8Array,
+  offset: number,
+  length: number,
+  pos: number,
+): number {
+  const bytes = direct.fs_functions.sys_read(k, task, fd, length, pos);
+  if (typeof bytes === 'number') return bytes;
+  buffer.set(bytes, offset);
+  return bytes.length;
 }
 
 /** Does this error say that the call would have to wait? */

@@ -7,7 +7,7 @@
 
 import { MisuseError, type Task } from '../machine/index.js';
 import type { syscall_table, TaskStruct } from '../vfs/index.js';
-import { direct_calls, type DirectKernel } from './direct.js';
+import { copy_process, direct_calls, read_into, type DirectKernel } from './direct.js';
 
 type Calls = typeof syscall_table;
 
@@ -29,6 +29,14 @@ export type SyncSys = {
 
 /** A process of a kernel that runs call by call. */
 export interface Process extends SyncSys {
+  /** read(2) and, with `pos`, pread(2) into a buffer. @returns the number of bytes, or -errno */
+  readIntoSync(
+    fd: number,
+    buffer: Uint8Array,
+    offset?: number,
+    length?: number,
+    pos?: number,
+  ): number;
   /** A child with copies of descriptors, place and credentials. */
   forkSync(): Process;
   /** A thread: descriptors and place are shared. */
@@ -46,12 +54,19 @@ export function processOf(k: DirectKernel, task: TaskStruct): Process {
     calls[`${name}Sync`] = (...args: unknown[]) => body(k, task, ...args);
   }
   const start = (thread: boolean): Process => {
-    const child = k.copy_process(task, thread);
+    const child = copy_process(k, task, thread);
     if (typeof child === 'number') {
       throw new MisuseError(`no new process: error ${child}; wait for those that have ended`);
     }
     return processOf(k, child);
   };
+  calls['readIntoSync'] = (
+    fd: number,
+    buffer: Uint8Array,
+    offset = 0,
+    length = buffer.length - offset,
+    pos = -1,
+  ) => read_into(k, task, fd, buffer, offset, length, pos);
   calls['forkSync'] = () => start(false);
   calls['threadSync'] = () => start(true);
   return calls as unknown as Process;

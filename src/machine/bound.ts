@@ -3,7 +3,7 @@
  * in C is global. Calls go through it, so that any function can be replaced by name.
  */
 
-import type { Task } from './op.js';
+import { call, type Task } from './op.js';
 
 /** A kernel function whose first parameter is the kernel. */
 export type KernelFunction = (k: never, ...args: never[]) => Task<unknown>;
@@ -14,3 +14,14 @@ export type Bound<M> = {
     ? (...args: A) => R
     : never;
 };
+
+/** Offer functions on a kernel: each is called with that kernel first, as a function of its own. */
+export function bind_functions(
+  kernel: object,
+  functions: Readonly<Record<string, KernelFunction>>,
+): void {
+  for (const [name, body] of Object.entries(functions)) {
+    const bound = (...args: unknown[]): unknown => call(body as never, kernel, ...args);
+    Object.defineProperty(kernel, name, { value: bound, enumerable: true });
+  }
+}

@@ -18,8 +18,13 @@ export class WouldBlock extends Error {
   override readonly name: string = 'WouldBlock';
 }
 
-/** A field of an object, where one is passed around. */
-export class Ref {
+/** A field of an object, where one is passed around. Those with a fixed name have own classes. */
+interface Field {
+  value: unknown;
+}
+
+/** A field by a key that is computed. */
+export class Ref implements Field {
   readonly o: Record<PropertyKey, unknown>;
   readonly k: PropertyKey;
 
@@ -210,6 +215,30 @@ export class Machine {
 /** Kernel code, called with whatever the kernel has. */
 type Body = (...args: unknown[]) => unknown;
 
+type Functions = Readonly<Record<string, Body>>;
+
+/** The functions that any kernel was given so far: kernels with the same ones share them. */
+const KNOWN: Functions[] = [];
+
+/**
+ * Give a kernel its functions. They are on a prototype, which engines keep quick however many there
+ * are; kernel code that is built directly hands over the kernel itself.
+ */
+export function bind_functions(kernel: object, functions: Functions): void {
+  const all: Functions = { ...Object.getPrototypeOf(kernel), ...functions };
+  const names = Object.keys(all);
+  let known = KNOWN.find(
+    (other) =>
+      Object.keys(other).length === names.length &&
+      names.every((name) => other[name] === all[name]),
+  );
+  if (known === undefined) {
+    known = all;
+    KNOWN.push(all);
+  }
+  Object.setPrototypeOf(kernel, known);
+}
+
 export function branch(fn: string, what: string): object {
   return { fn, what };
 }
@@ -226,45 +255,45 @@ export function kmem_cache_alloc(slab: Slab, ...args: unknown[]): unknown {
   return slab.create(...args);
 }
 
-export function xchg(ref: Ref, value: unknown): unknown {
+export function xchg(ref: Field, value: unknown): unknown {
   const old = ref.value;
   ref.value = value;
   return old;
 }
 
-export function cmpxchg(ref: Ref, expected: unknown, value: unknown): unknown {
-  const old = ref.o[ref.k];
-  if (old === expected) ref.o[ref.k] = value;
+export function cmpxchg(ref: Field, expected: unknown, value: unknown): unknown {
+  const old = ref.value;
+  if (old === expected) ref.value = value;
   return old;
 }
 
-export function try_cmpxchg(ref: Ref, expected: unknown, value: unknown): boolean {
+export function try_cmpxchg(ref: Field, expected: unknown, value: unknown): boolean {
   return cmpxchg(ref, expected, value) === expected;
 }
 
-export function atomic_fetch_add(ref: Ref, amount: number): number {
-  const old = ref.o[ref.k] as number;
-  ref.o[ref.k] = old + amount;
+export function atomic_fetch_add(ref: Field, amount: number): number {
+  const old = ref.value as number;
+  ref.value = old + amount;
   return old;
 }
 
-export function atomic_fetch_or(ref: Ref, bits: number): number {
+export function atomic_fetch_or(ref: Field, bits: number): number {
   const old = ref.value as number;
   ref.value = old | bits;
   return old;
 }
 
-export function atomic_fetch_and(ref: Ref, bits: number): number {
+export function atomic_fetch_and(ref: Field, bits: number): number {
   const old = ref.value as number;
   ref.value = old & bits;
   return old;
 }
 
-export function refcount_inc(ref: Ref): boolean {
+export function refcount_inc(ref: Field): boolean {
   return atomic_fetch_add(ref, 1) > 0;
 }
 
-export function refcount_dec(ref: Ref): number {
+export function refcount_dec(ref: Field): number {
   return Math.min(1, atomic_fetch_add(ref, -1) - 1);
 }
 
@@ -272,76 +301,82 @@ function oldestFirst(list: Tuple): unknown[] {
   return list.items.toReversed();
 }
 
-export function list_add(ref: Ref, item: unknown): void {
-  const list = ref.o[ref.k] as List | Tuple | null;
-  if (list instanceof List) list.add(item);
-  else ref.o[ref.k] = new List(list === null ? [item] : oldestFirst(list).concat(item));
+/** What list_add stores. */
+export function listAdd(list: List | Tuple | null, item: unknown): List {
+  if (!(list instanceof List))
+    return new List(list === null ? [item] : [...oldestFirst(list), item]);
+  list.add(item);
+  return list;
 }
 
-export function list_del(ref: Ref, item: unknown): void {
-  let list = ref.o[ref.k];
-  if (list instanceof Tuple) list = new List(oldestFirst(list));
-  if (!(list instanceof List) || !list.delete(item)) throw new Error('list_del corruption');
-  ref.o[ref.k] = list.size === 0 ? null : list;
+/** What list_del stores. */
+export function listDel(list: List | Tuple | null, item: unknown): List | null {
+  const from = list instanceof Tuple ? new List(oldestFirst(list)) : list;
+  if (from === null || !from.delete(item)) throw new Error('list_del corruption');
+  return from.size === 0 ? null : from;
 }
 
-export function await_until(ref: Ref, condition: (value: unknown) => boolean): unknown {
-  const { value } = ref;
-  if (!condition(value)) throw new WouldBlock(`waits for ${String(ref.k)}`);
+export function list_add(ref: Field, item: unknown): void {
+  ref.value = listAdd(ref.value as List | null, item);
+}
+
+export function list_del(ref: Field, item: unknown): void {
+  ref.value = listDel(ref.value as List | null, item);
+}
+
+export function list_add_rcu(ref: Field, item: unknown): void {
+  list_add(ref, item);
+}
+
+export function list_del_rcu(ref: Field, item: unknown): void {
+  list_del(ref, item);
+}
+
+/** What await_until answers. */
+export function awaited(value: unknown, condition: (value: unknown) => boolean): unknown {
+  if (!condition(value)) throw new WouldBlock('waits for a change');
   return value;
+}
+
+export function await_until(ref: Field, condition: (value: unknown) => boolean): unknown {
+  return awaited(ref.value, condition);
 }
 
 export function cpu_relax(): void {
   throw new WouldBlock('waits for a change');
 }
 
-export function spin_lock(ref: Ref): void {
-  const word = ref.o[ref.k] as number;
-  if ((word & 1) === 1) throw new WouldBlock(`waits for ${String(ref.k)}`);
-  ref.o[ref.k] = word | 1;
-}
-
-export function spin_unlock(ref: Ref): void {
-  ref.o[ref.k] = (ref.o[ref.k] as number) & ~1;
-}
-
-export function spin_trylock(ref: Ref): boolean {
-  const word = ref.o[ref.k] as number;
-  if ((word & 1) === 1) return false;
-  ref.o[ref.k] = word | 1;
+/** Nobody else ever holds a lock. */
+export function spin_trylock(): boolean {
   return true;
 }
 
-export function spin_lock_nested(ref: Ref): void {
-  spin_lock(ref);
+export function raw_write_seqcount_begin(ref: Field): void {
+  ref.value = (ref.value as number) + 1;
 }
 
-export function raw_write_seqcount_begin(ref: Ref): void {
-  ref.o[ref.k] = (ref.o[ref.k] as number) + 1;
-}
-
-export function raw_write_seqcount_end(ref: Ref): void {
+export function raw_write_seqcount_end(ref: Field): void {
   raw_write_seqcount_begin(ref);
 }
 
-export function write_seqcount_invalidate(ref: Ref): void {
-  ref.o[ref.k] = (ref.o[ref.k] as number) + 2;
+export function write_seqcount_invalidate(ref: Field): void {
+  ref.value = (ref.value as number) + 2;
 }
 
-export function raw_seqcount_begin(ref: Ref): number {
-  return (ref.o[ref.k] as number) & ~1;
+export function raw_seqcount_begin(ref: Field): number {
+  return (ref.value as number) & ~1;
 }
 
-export function read_seqcount_begin(ref: Ref): number {
+export function read_seqcount_begin(ref: Field): number {
   return raw_seqcount_begin(ref);
 }
 
-export function read_seqcount_retry(ref: Ref, sample: number): boolean {
-  return ref.o[ref.k] !== sample;
+export function read_seqcount_retry(ref: Field, sample: number): boolean {
+  return ref.value !== sample;
 }
 
 export function atomic_step(step: {
-  run: (set: (ref: Ref, value: unknown) => void) => unknown;
+  run: (set: (ref: Field, value: unknown) => void) => unknown;
 }): unknown {
   return step.run((ref, value) => {
     ref.value = value;
@@ -358,18 +393,6 @@ export function choose(): number {
 
 export function WARN(title: string): void {
   throw new Error(title);
-}
-
-export function list_add_rcu(ref: Ref, item: unknown): void {
-  list_add(ref, item);
-}
-
-export function list_del_rcu(ref: Ref, item: unknown): void {
-  list_del(ref, item);
-}
-
-export function bit_spin_lock(ref: Ref): void {
-  spin_lock(ref);
 }
 
 /** See retry.ts. */

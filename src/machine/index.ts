@@ -1,5 +1,5 @@
 /** The simulated machine, as the kernel folders and the tools see it. */
-export type { Bound, KernelFunction } from './bound.js';
+export { bind_functions, type Bound, type KernelFunction } from './bound.js';
 export * from './completion.js';
 export * from './err.js';
 export * from './finding.js';

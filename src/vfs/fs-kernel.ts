@@ -6,7 +6,7 @@
  */
 
 import {
-  call,
+  bind_functions,
   kmem_cache_alloc,
   MisuseError,
   Slab,
@@ -166,10 +166,7 @@ export function create_fs_kernel(machine: Machine, options: FsOptions = {}): FsK
     ops_of: () => NO_OPERATIONS,
   };
   Object.assign(kernel, state);
-  for (const [name, body] of Object.entries(own)) {
-    const bound = (...args: unknown[]): unknown => call(body as never, kernel, ...args);
-    Object.defineProperty(kernel, name, { value: bound, enumerable: true });
-  }
+  bind_functions(kernel, own);
   state.init_task.task = machine.boot(() => boot(kernel, options));
   return kernel;
 }

@@ -6,7 +6,7 @@
  */
 
 import {
-  call,
+  bind_functions,
   MisuseError,
   Slab,
   type Bound,
@@ -132,7 +132,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
   };
   const old = (options.version ?? 'v7.3') === 'v6.9';
   const functions: Record<string, KernelFunction> = {
-    ...lockref_functions(options.lockref ?? 'faithful'),
+    ...LOCKREF_FUNCTIONS[options.lockref ?? 'faithful'],
     ...(rcu_functions as unknown as Record<string, KernelFunction>),
     ...dcache_functions,
     ...(old ? dcache_functions_v6_9 : {}),
@@ -145,10 +145,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
   }
   const kernel = { ...state } as unknown as VfsKernel;
   machine.store.values.declare(kernel, 'kernel');
-  for (const [name, body] of Object.entries(functions)) {
-    const bound = (...args: unknown[]): unknown => call(body as never, kernel, ...args);
-    Object.defineProperty(kernel, name, { value: bound, enumerable: true });
-  }
+  bind_functions(kernel, functions);
   if (machine.ruled) ruled = set_rules(kernel, functions, options);
   return kernel;
 }
@@ -189,6 +186,12 @@ function lockref_functions(model: LockrefModel): Record<string, KernelFunction> 
     ]),
   );
 }
+
+const LOCKREF_FUNCTIONS: Readonly<Record<LockrefModel, Record<string, KernelFunction>>> = {
+  faithful: lockref_functions('faithful'),
+  spinlock: lockref_functions('spinlock'),
+  counter: lockref_functions('counter'),
+};
 
 function unknownFunction(name: string, known: readonly string[]): MisuseError {
   const near = nearest(name, known);

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { boot_direct, direct_calls, init_of } from '../../src/fs/direct.js';
+import { boot_direct, copy_process, direct_calls, init_of } from '../../src/fs/direct.js';
 import { Machine, type Task } from '../../src/machine/index.js';
 import {
   create_fs_kernel,
@@ -49,7 +49,7 @@ const call = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.constant('write'), fd, text) },
   fc.tuple(fc.constant('pwrite'), fd, text, size),
   fc.tuple(fc.constant('read'), fd, size),
-  fc.tuple(fc.constant('pread'), fd, size, size),
+  fc.tuple(fc.constantFrom('pread', 'readBytes'), fd, size, size),
   fc.tuple(fc.constant('lseek'), fd, fc.integer({ min: -2, max: 9000 }), fc.nat(3)),
   fc.tuple(fc.constantFrom('truncate'), path, size),
   fc.tuple(fc.constantFrom('ftruncate'), fd, size),
@@ -89,7 +89,7 @@ function direct(options: FsOptions, sequence: readonly Call[]): unknown[] {
     const task = tasks[process % tasks.length];
     if (name === 'exit' && !leave(tasks, task)) return 'stays';
     if (name !== 'fork') return (direct_calls[name] as Body<unknown>)(k, task, ...args);
-    const child = k.copy_process(task, false);
+    const child = copy_process(k, task, false);
     if (typeof child === 'number') return child;
     tasks.push(child);
     return 'child';

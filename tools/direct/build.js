@@ -23,9 +23,28 @@ const FOLDERS = ['lockref', 'rcu', 'dcache', 'vfs'];
 /** Files of the machine that are kernel code themselves, written with its operations. */
 const DERIVED = ['seqlock', 'completion', 'wait'];
 /** Operations that are one load, one store, or nothing at all. */
-const LOADS = new Set(['read', 'READ_ONCE', 'smp_load_acquire']);
-const STORES = new Set(['write', 'WRITE_ONCE', 'smp_store_release']);
+const LOADS = new Set([
+  'read',
+  'READ_ONCE',
+  'smp_load_acquire',
+  'rcu_dereference',
+  'rcu_dereference_protected',
+  'rcu_access_pointer',
+]);
+const STORES = new Set(['write', 'WRITE_ONCE', 'smp_store_release', 'rcu_assign_pointer']);
 const NOTHING = new Set([
+  // Nobody else is there to be kept out.
+  'spin_lock',
+  'spin_lock_nested',
+  'bit_spin_lock',
+  'spin_unlock',
+  'down_read',
+  'up_read',
+  'down_write',
+  'up_write',
+  'rcu_read_lock',
+  'rcu_read_unlock',
+  'synchronize_rcu',
   'smp_mb',
   'smp_rmb',
   'smp_wmb',
@@ -73,13 +92,16 @@ async function main() {
     if (folder === 'machine') return DERIVED.includes(basename(file.fileName, '.ts'));
     return FOLDERS.includes(folder) && !file.fileName.endsWith('/platform/direct.ts');
   });
+  /** Fields that are passed around: a class for each, so that who uses one sees one kind. */
+  const keys = new Set();
   for (const source of sources) {
     const out = join(OUT, relative(join(ROOT, 'src'), source.fileName)).replace(/\.ts$/, '.js');
     mkdirSync(dirname(out), { recursive: true });
     program.emit(source, (_name, text) => writeFileSync(out, text), undefined, false, {
-      before: [transformerOf(ts, checker)],
+      before: [transformerOf(ts, checker, keys)],
     });
   }
+  writeFileSync(join(OUT, 'refs.js'), [...keys].sort().map(refClass).join(''));
   const derived = DERIVED.map((name) => `export * from './machine/${name}.js';\n`).join('');
   writeFileSync(
     join(OUT, 'machine/index.js'),
@@ -99,8 +121,24 @@ async function main() {
   writeFileSync(STAMP, JSON.stringify({ files, stamp: stampOf(files) }));
 }
 
+/** A reference to the field `key` of an object. */
+function refClass(key) {
+  return `export class ${key} {
+  constructor(object) {
+    this.object = object;
+  }
+  get value() {
+    return this.object.${key};
+  }
+  set value(value) {
+    this.object.${key} = value;
+  }
+}
+`;
+}
+
 /** The transformation of one file. */
-function transformerOf(ts, checker) {
+function transformerOf(ts, checker, keys) {
   const { factory: f } = ts;
 
   const isCell = (node) => {
@@ -133,8 +171,17 @@ function transformerOf(ts, checker) {
       }
       return null;
     };
-    const refTo = (object, key) =>
-      f.createNewExpression(f.createIdentifier('__Ref'), undefined, [object, key]);
+    const refTo = (object, key) => {
+      if (!ts.isStringLiteral(key)) {
+        return f.createNewExpression(f.createIdentifier('__Ref'), undefined, [object, key]);
+      }
+      keys.add(key.text);
+      return f.createNewExpression(
+        f.createPropertyAccessExpression(f.createIdentifier('__refs'), key.text),
+        undefined,
+        [object],
+      );
+    };
     /** A cell as a value. */
     const asRef = (node) => {
       const field = fieldOf(node);
@@ -155,10 +202,108 @@ function transformerOf(ts, checker) {
       return f.createPropertyAccessExpression(visit(node), 'value');
     };
 
+    /** May it be evaluated twice? */
+    const isPure = (node) => {
+      const inner = plain(node);
+      if (ts.isPropertyAccessExpression(inner)) return isPure(inner.expression);
+      if (ts.isPrefixUnaryExpression(inner)) return isPure(inner.operand);
+      return ts.isIdentifier(inner) || ts.isLiteralExpression(inner) || isKeyword(inner);
+    };
+    const isKeyword = ({ kind }) =>
+      [
+        ts.SyntaxKind.NullKeyword,
+        ts.SyntaxKind.TrueKeyword,
+        ts.SyntaxKind.FalseKeyword,
+        ts.SyntaxKind.ThisKeyword,
+      ].includes(kind);
+
+    const paren = (node) => f.createParenthesizedExpression(node);
+    const binary = (left, operator, right) =>
+      paren(f.createBinaryExpression(left, f.createToken(operator), right));
+    const { SyntaxKind: S } = ts;
+    /** Operations on a cell that need no function; null where arguments cannot be repeated. */
+    const INLINE = {
+      raw_write_seqcount_begin: (at) => binary(at(), S.PlusEqualsToken, f.createNumericLiteral(1)),
+      raw_write_seqcount_end: (at) => binary(at(), S.PlusEqualsToken, f.createNumericLiteral(1)),
+      write_seqcount_invalidate: (at) => binary(at(), S.PlusEqualsToken, f.createNumericLiteral(2)),
+      raw_seqcount_begin: (at) =>
+        binary(
+          at(),
+          S.AmpersandToken,
+          f.createPrefixUnaryExpression(S.TildeToken, f.createNumericLiteral(1)),
+        ),
+      read_seqcount_begin: (at) => at(),
+      read_seqcount_retry: (at, [sample]) =>
+        binary(at(), S.ExclamationEqualsEqualsToken, visit(sample)),
+      atomic_fetch_add: (at, [amount]) =>
+        isPure(amount)
+          ? binary(
+              binary(at(), S.PlusEqualsToken, visit(amount)),
+              S.MinusToken,
+              paren(visit(amount)),
+            )
+          : null,
+      cmpxchg: (at, [expected, value]) =>
+        isPure(expected)
+          ? paren(
+              f.createConditionalExpression(
+                binary(at(), S.EqualsEqualsEqualsToken, visit(expected)),
+                undefined,
+                binary(binary(at(), S.EqualsToken, visit(value)), S.CommaToken, visit(expected)),
+                undefined,
+                at(),
+              ),
+            )
+          : null,
+      try_cmpxchg: (at, [expected, value]) =>
+        paren(
+          f.createConditionalExpression(
+            binary(at(), S.EqualsEqualsEqualsToken, visit(expected)),
+            undefined,
+            binary(binary(at(), S.EqualsToken, visit(value)), S.CommaToken, f.createTrue()),
+            undefined,
+            f.createFalse(),
+          ),
+        ),
+      list_add: (at, [item]) => listed('__listAdd', at, item),
+      list_add_rcu: (at, [item]) => listed('__listAdd', at, item),
+      list_del: (at, [item]) => listed('__listDel', at, item),
+      list_del_rcu: (at, [item]) => listed('__listDel', at, item),
+      await_until: (at, [condition]) =>
+        f.createCallExpression(f.createIdentifier('__awaited'), undefined, [
+          at(),
+          visit(condition),
+        ]),
+    };
+    const listed = (name, at, item) =>
+      binary(
+        at(),
+        S.EqualsToken,
+        f.createCallExpression(f.createIdentifier(name), undefined, [at(), visit(item)]),
+      );
+    /** A cell whose object can be named more than once. */
+    const isRepeatable = (node) => {
+      const inner = plain(node);
+      return ts.isPropertyAccessExpression(inner) && isCell(inner)
+        ? isPure(inner.expression)
+        : ts.isIdentifier(inner);
+    };
+
     const visitCall = (node) => {
       const callee = plain(node.expression);
-      const name = ts.isIdentifier(callee) ? callee.text : null;
-      if (name !== null && isTaskType(checker.getTypeAtLocation(node))) {
+      const isTask = isTaskType(checker.getTypeAtLocation(node));
+      // The kernel's functions are plain fields: whoever calls one hands over the kernel.
+      const ofKernel =
+        isTask &&
+        ts.isPropertyAccessExpression(callee) &&
+        ts.isIdentifier(callee.expression) &&
+        ['k', 'kernel'].includes(callee.expression.text);
+      const name = ts.isIdentifier(callee) ? callee.text : ofKernel ? callee.name.text : null;
+      if (name !== null && isTask) {
+        if (Object.hasOwn(INLINE, name) && isRepeatable(node.arguments[0])) {
+          const inline = INLINE[name](() => place(node.arguments[0]), node.arguments.slice(1));
+          if (inline !== null) return inline;
+        }
         if (LOADS.has(name)) return place(node.arguments[0]);
         if (STORES.has(name)) {
           return f.createParenthesizedExpression(
@@ -167,12 +312,10 @@ function transformerOf(ts, checker) {
         }
         if (NOTHING.has(name)) return f.createVoidZero();
       }
-      return f.updateCallExpression(
-        node,
-        visit(node.expression),
-        undefined,
-        node.arguments.map((argument) => visit(argument)),
-      );
+      return f.updateCallExpression(node, visit(node.expression), undefined, [
+        ...(ofKernel ? [f.createIdentifier(callee.expression.text)] : []),
+        ...node.arguments.map((argument) => visit(argument)),
+      ]);
     };
 
     /** `const { a, b } = object`, where a and b are cells: references to the fields. */
@@ -326,13 +469,32 @@ function transformerOf(ts, checker) {
       f.createImportClause(
         undefined,
         undefined,
-        f.createNamedImports([
-          f.createImportSpecifier(false, f.createIdentifier('Ref'), f.createIdentifier('__Ref')),
-        ]),
+        f.createNamedImports(
+          ['Ref', 'listAdd', 'listDel', 'awaited'].map((name) =>
+            f.createImportSpecifier(
+              false,
+              f.createIdentifier(name),
+              f.createIdentifier(`__${name}`),
+            ),
+          ),
+        ),
       ),
       f.createStringLiteral(`${relative(here, '.') || '.'}/../machine/direct.js`),
     );
-    return f.updateSourceFile(source, [refImport, ...source.statements.map(rewriteImport)]);
+    const refsImport = f.createImportDeclaration(
+      undefined,
+      f.createImportClause(
+        undefined,
+        undefined,
+        f.createNamespaceImport(f.createIdentifier('__refs')),
+      ),
+      f.createStringLiteral(`${relative(here, '.') || '.'}/refs.js`),
+    );
+    return f.updateSourceFile(source, [
+      refImport,
+      refsImport,
+      ...source.statements.map(rewriteImport),
+    ]);
   };
 }
 

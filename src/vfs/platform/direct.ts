@@ -60,7 +60,8 @@ export function bytes_empty(): Bytes {
 
 export function page_read(pages: Pages | null, index: number, from: number, length: number): Bytes {
   const page = pages?.get(index);
-  if (page !== undefined && from + length <= page.length) return page.slice(from, from + length);
+  // Where it lies: who makes the call copies it before anybody can write.
+  if (page !== undefined && from + length <= page.length) return page.subarray(from, from + length);
   const bytes = new Uint8Array(length);
   if (page !== undefined && from < page.length) bytes.set(page.subarray(from));
   return bytes;
@@ -109,8 +110,12 @@ export const DHASH_ENTRIES = 1 << 13;
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
-export function bytes_of(text: string): Bytes {
-  return ENCODER.encode(text);
+export function bytes_of(data: string | Uint8Array): Bytes {
+  return typeof data === 'string' ? ENCODER.encode(data) : data;
+}
+
+export function array_of(bytes: Bytes): Uint8Array {
+  return bytes.slice();
 }
 
 export function text_of(bytes: Bytes): string {

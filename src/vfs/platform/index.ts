@@ -114,15 +114,20 @@ export function pages_truncate(k: Interner, pages: Pages | null, size: number): 
 /** Buckets of the dentry hash table: few, since every one is an object of the state. */
 export const DHASH_ENTRIES = 8;
 
-/** A text in UTF-8. */
-export function bytes_of(text: string): Bytes {
+/** A text in UTF-8, or bytes as they are. */
+export function bytes_of(data: string | Uint8Array): Bytes {
   let bytes = '';
-  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte);
+  const array = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+  for (const byte of array) bytes += String.fromCharCode(byte);
   return bytes;
+}
+
+/** Bytes as an array of one's own. */
+export function array_of(bytes: Bytes): Uint8Array {
+  return Uint8Array.from(bytes as string, (char) => char.charCodeAt(0));
 }
 
 /** The text that bytes in UTF-8 say. */
 export function text_of(bytes: Bytes): string {
-  const text = bytes as string;
-  return new TextDecoder().decode(Uint8Array.from(text, (char) => char.charCodeAt(0)));
+  return new TextDecoder().decode(array_of(bytes));
 }

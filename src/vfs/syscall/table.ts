@@ -7,7 +7,7 @@
 
 import { READ_ONCE, WRITE_ONCE, type List, type Task } from '../../machine/index.js';
 import type { FsKernel } from '../fs-kernel.js';
-import { bytes_of, text_of } from '../platform/index.js';
+import { array_of, bytes_of, text_of } from '../platform/index.js';
 import type { TaskStruct } from '../process/structs.js';
 
 /** What stat answers; times in milliseconds of the virtual clock. */
@@ -50,6 +50,9 @@ function stat_of(answer: List<number> | number): FileStat | number {
   };
 }
 
+/** What can be written. */
+type Data = string | Uint8Array;
+
 const READ_MODE = 0o666;
 const DIR_MODE = 0o777;
 const EMPTY = 0;
@@ -78,11 +81,23 @@ export const syscall_table = {
     const bytes = yield* k.sys_read(t, fd, count, pos);
     return typeof bytes === 'number' ? bytes : text_of(bytes);
   },
-  *write(k: FsKernel, t: TaskStruct, fd: number, text: string): Task<number> {
-    return yield* k.sys_write(t, fd, bytes_of(text), -1);
+  /** The bytes read, fewer at the end of the file; at `pos`, or where the file stands. */
+  *readBytes(
+    k: FsKernel,
+    t: TaskStruct,
+    fd: number,
+    count = CHUNK,
+    pos = -1,
+  ): Task<Uint8Array | number> {
+    const bytes = yield* k.sys_read(t, fd, count, pos);
+    return typeof bytes === 'number' ? bytes : array_of(bytes);
   },
-  *pwrite(k: FsKernel, t: TaskStruct, fd: number, text: string, pos: number): Task<number> {
-    return yield* k.sys_write(t, fd, bytes_of(text), pos);
+  /** A text is written in UTF-8. */
+  *write(k: FsKernel, t: TaskStruct, fd: number, data: Data): Task<number> {
+    return yield* k.sys_write(t, fd, bytes_of(data), -1);
+  },
+  *pwrite(k: FsKernel, t: TaskStruct, fd: number, data: Data, pos: number): Task<number> {
+    return yield* k.sys_write(t, fd, bytes_of(data), pos);
   },
   *lseek(k: FsKernel, t: TaskStruct, fd: number, offset: number, whence = EMPTY): Task<number> {
     return yield* k.sys_lseek(t, fd, offset, whence);
