@@ -2,7 +2,6 @@
  * Programs as generators, explored call by call: one system call is one step.
  */
 
-import { errnoName } from '../machine/index.js';
 import type { TaskStruct } from '../vfs/index.js';
 import {
   boot_direct,
@@ -15,7 +14,9 @@ import {
 import { digest } from './digest.js';
 import { FaultBook, type Fault } from './faults.js';
 import { populate, type Body, type KernelConfig } from './setup.js';
-import { search, type Choice, type FsReport, type Run, type SearchOptions } from './search.js';
+import type { Call, FsReport } from './report.js';
+import { search, type Run, type SearchOptions } from './search.js';
+import { labelOf, showAnswer, showValue } from './show.js';
 import { CALL_NAMES, processOf, type Process, type Sys } from './sys.js';
 
 export interface CallsOptions extends SearchOptions {
@@ -23,11 +24,26 @@ export interface CallsOptions extends SearchOptions {
   readonly faults?: readonly Fault[];
 }
 
+/** A program by its name. */
+export interface Named<T> {
+  readonly name: string;
+  readonly body: T;
+  /** The program whose thread it is; without, it is a process of its own. */
+  readonly threadOf?: string;
+}
+
+/**
+ * What must be true when all programs have ended: throws, or answers what is wrong. Makes its calls
+ * with process 1: at once, `init.statSync(...)`; or, which works access by access too, as programs
+ * do, `yield* init.stat(...)`.
+ */
+export type Check = (init: Process & Sys) => ReturnType<Body> | string | null | undefined;
+
 /** What is explored. */
 export interface CallsProgram {
   readonly config: KernelConfig;
-  readonly bodies: readonly { readonly name: string; readonly body: Body }[];
-  readonly checks: readonly ((init: Process) => string | null | undefined)[];
+  readonly bodies: readonly Named<Body>[];
+  readonly checks: readonly Check[];
 }
 
 const HASH = 64;
@@ -81,8 +97,9 @@ class CallsRun implements Run {
     this.#faults = new FaultBook(faults);
     const init = init_of(this.#k);
     if (config.files !== undefined) populate(processOf(this.#k, init), config.files);
-    for (const { name, body } of bodies) {
-      const task = copy_process(this.#k, init, false) as TaskStruct;
+    for (const { name, body, threadOf } of bodies) {
+      const parent = this.#programs.find((other) => other.name === threadOf)?.task ?? init;
+      const task = copy_process(this.#k, parent, threadOf !== undefined) as TaskStruct;
       const code = body(ASKING) as unknown as Program['code'];
       const program: Program = { name, task, code, wants: null, seen: '', outcome: null };
       this.#programs.push(program);
@@ -94,7 +111,7 @@ class CallsRun implements Run {
     try {
       const { done, value } = program.code.next(answer);
       program.wants = done === true ? null : value;
-      if (done === true && value !== undefined) program.outcome = show(value);
+      if (done === true && value !== undefined) program.outcome = showValue(value);
     } catch (error) {
       program.wants = null;
       this.#problem = {
@@ -110,9 +127,12 @@ class CallsRun implements Run {
     );
   }
 
-  choices(): readonly Choice[] {
+  choices(): readonly Call[] {
     if (this.#problem !== null) return [];
-    return this.#ready().map(({ name, wants }) => ({ task: name, label: labelOf(wants!) }));
+    return this.#ready().map(({ name, wants }) => ({
+      task: name,
+      label: labelOf(wants!.name, wants!.args),
+    }));
   }
 
   step(choice: number): string {
@@ -130,10 +150,9 @@ class CallsRun implements Run {
       return 'waits';
     }
     this.#version += 1;
-    const text = show(answer);
     program.seen += `${JSON.stringify(answer)}\n`;
     this.#resume(program, answer);
-    return typeof answer === 'number' && answer < 0 ? errnoName(answer) : text;
+    return showAnswer(answer);
   }
 
   key(): string {
@@ -154,19 +173,33 @@ class CallsRun implements Run {
     if (this.#ready().length > 0) return null;
     const waiting = this.#programs.filter(({ wants }) => wants !== null);
     if (waiting.length > 0) {
-      const names = waiting.map(({ name, wants }) => `${name} in ${labelOf(wants!)}`);
+      const names = waiting.map(
+        ({ name, wants }) => `${name} in ${labelOf(wants!.name, wants!.args)}`,
+      );
       return { kind: 'deadlock', title: `waits for ever: ${names.join(', ')}` };
     }
     const init = processOf(this.#k, init_of(this.#k));
     for (const check of this.#checks) {
       try {
-        const wrong = check(init);
+        const wrong = this.#check(check, init);
         if (typeof wrong === 'string') return { kind: 'check', title: wrong };
       } catch (error) {
         return { kind: 'check', title: error instanceof Error ? error.message : String(error) };
       }
     }
     return null;
+  }
+
+  #check(check: Check, init: Process): unknown {
+    const answer = check({ ...init, ...ASKING }) as unknown;
+    if (!isIterator(answer)) return answer;
+    let step = answer.next(undefined);
+    while (step.done !== true) {
+      const { name, args } = step.value;
+      const body = direct_calls[name] as (k: unknown, t: unknown, ...args: unknown[]) => unknown;
+      step = answer.next(body(this.#k, init_of(this.#k), ...args));
+    }
+    return step.value;
   }
 
   outcomes(): readonly string[] {
@@ -176,12 +209,6 @@ class CallsRun implements Run {
   }
 }
 
-function labelOf({ name, args }: Request): string {
-  return `${name}(${args.map((arg) => show(arg)).join(', ')})`;
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string' && value.length > 40
-    ? `${JSON.stringify(value.slice(0, 40))}...`
-    : (JSON.stringify(value) ?? 'undefined');
+function isIterator(value: unknown): value is Program['code'] {
+  return typeof value === 'object' && value !== null && 'next' in value;
 }

@@ -7,17 +7,11 @@
  */
 
 import type { Verdict } from '../explore/index.js';
-
-/** One scheduling decision that is open. */
-export interface Choice {
-  readonly task: string;
-  /** The call as a reader wants to see it: `open("/etc/app.json", O_TRUNC)`. */
-  readonly label: string;
-}
+import { switchesOf, textOf, type Call, type FsBug, type FsReport, type Row } from './report.js';
 
 /** One run of the programs, somewhere on its way. */
 export interface Run {
-  choices(): readonly Choice[];
+  choices(): readonly Call[];
   /** Take a decision. @returns what came of it, for the story */
   step(choice: number): string | Promise<string>;
   /** Equal texts mean equal futures. */
@@ -26,36 +20,6 @@ export interface Run {
   problem(): { readonly kind: string; readonly title: string } | null;
   /** `task: value` for what programs have said. */
   outcomes(): readonly string[];
-}
-
-/** One line of a story. */
-export interface Row extends Choice {
-  readonly result: string;
-}
-
-export interface FsBug {
-  readonly kind: string;
-  readonly title: string;
-  readonly rows: readonly Row[];
-  readonly switches: number;
-  /** No schedule with fewer switches fails. */
-  readonly minimal: boolean;
-}
-
-export interface FsReport {
-  readonly verdict: Verdict;
-  readonly complete: boolean;
-  readonly reason: string | null;
-  /** Complete interleavings of the calls. */
-  readonly interleavings: number;
-  readonly states: number;
-  /** Runs of the programs from the start. */
-  readonly runs: number;
-  readonly bugs: readonly FsBug[];
-  /** How many final states each outcome was seen in, of how many. */
-  readonly outcomes: Readonly<Record<string, 'always' | 'sometimes'>>;
-  /** The first bug as a story, or the verdict in a line. */
-  readonly text: string;
 }
 
 export interface SearchOptions {
@@ -196,23 +160,4 @@ async function rowsOf(
     rows.push({ task, label, result: await run.step(choice) });
   }
   return rows;
-}
-
-function switchesOf(rows: readonly Row[]): number {
-  return rows.filter(({ task }, i) => i > 0 && rows[i - 1].task !== task).length;
-}
-
-function textOf(report: Omit<FsReport, 'text'>): string {
-  const { verdict, bugs, states, interleavings, reason } = report;
-  if (bugs.length === 0) {
-    const why = reason === null ? '' : `: ${reason}`;
-    return `${verdict}${why} (${interleavings} interleavings, ${states} states)`;
-  }
-  const [{ title, rows }] = bugs;
-  const width = Math.max(...rows.map(({ task }) => task.length), 0);
-  const lines = rows.map(
-    ({ task, label, result }, i) =>
-      `${String(i + 1).padStart(3)}  ${task.padEnd(width)}  ${label}${result === '' ? '' : ` = ${result}`}`,
-  );
-  return [`${verdict}: ${title}`, ...lines].join('\n');
 }

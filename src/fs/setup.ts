@@ -15,8 +15,22 @@ export interface KernelConfig extends Omit<
   readonly files?: Readonly<Record<string, string>>;
 }
 
+/** {@link populate} on the simulated machine. */
+export function* populateSimulated(sys: Sys, files: Readonly<Record<string, string>>): Task<void> {
+  for (const [path, content] of Object.entries(files)) {
+    for (const [i, char] of [...path].entries()) {
+      if (char === '/' && i > 0) yield* sys.mkdir(path.slice(0, i), 0o755);
+    }
+    if (path.endsWith('/')) continue;
+    const fd = yield* sys.open(path, O.CREAT | O.TRUNC | O.WRONLY, 0o644);
+    if (fd < 0) throw new MisuseError(`files: ${path} cannot be made: error ${fd}`);
+    if (content !== '') yield* sys.write(fd, content);
+    yield* sys.close(fd);
+  }
+}
+
 /** A program: one process's code. Its answer is its outcome. */
-export type Body = (sys: Sys) => Generator<never, unknown, never> | Task<unknown>;
+export type Body = (sys: Sys) => Task<unknown>;
 
 /** Make directories and files with the first process. */
 export function populate(init: Process, files: Readonly<Record<string, string>>): void {

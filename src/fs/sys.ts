@@ -6,7 +6,7 @@
  */
 
 import { MisuseError, type Task } from '../machine/index.js';
-import type { syscall_table, TaskStruct } from '../vfs/index.js';
+import { syscall_table, type FsKernel, type TaskStruct } from '../vfs/index.js';
 import { copy_process, direct_calls, read_into, type DirectKernel } from './direct.js';
 
 type Calls = typeof syscall_table;
@@ -70,4 +70,26 @@ export function processOf(k: DirectKernel, task: TaskStruct): Process {
   calls['forkSync'] = () => start(false);
   calls['threadSync'] = () => start(true);
   return calls as unknown as Process;
+}
+
+/** Sees calls begin and end. */
+export interface CallHook {
+  readonly before: (name: string, args: readonly unknown[]) => void;
+  readonly after: (answer: unknown) => void;
+}
+
+/** A process's calls on the simulated machine. */
+export function simulatedCalls(k: FsKernel, task: TaskStruct, hook?: CallHook): Sys {
+  const calls: Record<string, unknown> = {};
+  const table: Readonly<Record<string, unknown>> = syscall_table;
+  for (const name of CALL_NAMES) {
+    const body = table[name] as (k: unknown, t: unknown, ...args: unknown[]) => Task<unknown>;
+    calls[name] = function* (...args: unknown[]): Task<unknown> {
+      hook?.before(name, args);
+      const answer = yield* body(k, task, ...args);
+      hook?.after(answer);
+      return answer;
+    };
+  }
+  return calls as unknown as Sys;
 }

@@ -225,7 +225,7 @@ const KNOWN: Functions[] = [];
  * are; kernel code that is built directly hands over the kernel itself.
  */
 export function bind_functions(kernel: object, functions: Functions): void {
-  const all: Functions = { ...Object.getPrototypeOf(kernel), ...functions };
+  const all: Functions = { ...(Object.getPrototypeOf(kernel) as Functions), ...functions };
   const names = Object.keys(all);
   let known = KNOWN.find(
     (other) =>
