@@ -407,3 +407,6 @@ export function retry(round: Body, ...args: unknown[]): unknown {
 
 /** See memory.ts. */
 export const LIFE = { unallocated: 0, live: 1, freed: 2 } as const;
+
+/** Kinds of writes that rules ask for: nothing has rules here. */
+export const KIND = {} as const;

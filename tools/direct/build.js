@@ -61,6 +61,7 @@ const NOTHING = new Set([
   'lockdep_assert_held',
   'assert_in_section',
   'assert_not_in_section',
+  'inspect',
 ]);
 
 /** The inputs' hash: without a change nothing is built. */
