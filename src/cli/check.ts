@@ -23,6 +23,12 @@ import { writeResult } from './shard.js';
 
 /** @returns the exit code */
 export async function check(names: readonly string[], flags: CheckFlags): Promise<number> {
+  if (flags.watch === true) {
+    if (flags.with === undefined) throw new UsageError('--watch needs a file: --with FILE.ts');
+    const { watch } = await import('./patch/watch.js');
+    const timed = { ...flags, budget: flags.budget ?? '10s' };
+    return watch(flags.with, jobsOf(names, timed), timed);
+  }
   const jobs = await withPatch(jobsOf(names, flags), flags);
   return blamingPatch(jobs[0], () => checkJobs(jobs, flags));
 }

@@ -13,7 +13,9 @@ import { EXIT, UsageError } from './exit.js';
 import { lesson, type LessonFlags } from './lesson.js';
 import { list, LISTS } from './list.js';
 import { matrix } from './matrix.js';
+import { create } from './new.js';
 import type { CheckFlags } from './options.js';
+import { patch } from './patch/command.js';
 import { VERSION } from './report.js';
 import { merge } from './shard.js';
 import { show, type ShowFlags } from './show.js';
@@ -114,6 +116,7 @@ function commandLine(done: Done): Command {
       .option('--variant <name>', 'which kernel (default: the newest)')
       .option('--with <file>', 'replace kernel functions by the exports of a .ts or .js file')
       .option('--no-typecheck', 'run the file of --with without looking at its types')
+      .option('-w, --watch', 'check again whenever the file of --with is saved')
       .option('--random <seed>', 'sample schedules instead; proves nothing')
       .option('--pct <seed>', 'sample by PCT instead; proves nothing')
       .option('--bound <n>', 'only executions with at most n preemptions; proves nothing more')
@@ -179,6 +182,35 @@ Exit codes: 0 HOLDS, 1 VIOLATED, 2 usage, 3 INCOMPLETE, 4 DIVERGED, 5 VACUOUS,
       '\nExit codes: 1 if it still fails, 0 if not, 4 DIVERGED if it no longer fits.',
     )
     .action(async (token: string, flags: ShowFlags) => done(await show(token, flags)));
+  examples(
+    look(scope(program.command('patch')))
+      .description('what a patch changes, in every scenario that calls it')
+      .argument('<file>', 'a .ts or .js file that exports kernel functions')
+      .argument('[scenario...]', 'names, or a prefix that ends in / (default: all)')
+      .option('--variant <name>', 'which kernel, where a scenario has it (default: the newest)')
+      .option('-w, --watch', 'answer every save of the file')
+      .option('--no-typecheck', 'run the file without looking at its types'),
+    'dlab patch examples/my-stash.ts stash/close-vs-open stash/close-vs-close',
+    'dlab patch examples/my-stash.ts race/m02-take-over-by-store  # exit 1: newly violated',
+  )
+    .addHelpText(
+      'after',
+      `
+The budget is for each scenario, without the patch and with it (default 10s).
+
+Exit codes: 0 nothing got worse, 1 newly violated, 2 usage, 3 INCOMPLETE,
+5 no scenario calls it.`,
+    )
+    .action(async (file: string, names: string[], flags: CheckFlags) =>
+      done(await patch(file, names, flags)),
+    );
+  program
+    .command('new')
+    .description('a file to begin a patch with')
+    .argument('<what>', 'variant')
+    .argument('<name>', 'the file is NAME.ts, in this folder')
+    .addHelpText('after', '\nExample:\n  dlab new variant my-stash && dlab patch my-stash.ts')
+    .action((what: string, name: string) => done(create(what, name)));
   examples(
     scope(program.command('matrix'))
       .description('every variant against every scenario')

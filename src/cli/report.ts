@@ -108,23 +108,7 @@ export async function reportOf(
   const { title, invariants } = findScenario(job.scenario);
   lines.push(`    ${title}`);
   if (result.verdict === 'VIOLATED') {
-    const [first, ...others] = result.bugs as [Bug, ...Bug[]];
-    const program = await programOfJob(job);
-    const explanation = explainNow(program, first);
-    const { bug } = explanation;
-    lines.push(`    ${bug.title}`);
-    const { trace } = record(program, bug.schedule);
-    const drawn = { ...look, palette: paletteOf(look) };
-    lines.push(
-      '',
-      ladder(trace, drawn),
-      '',
-      ...explanationLines(trace, explanationOf(job, explanation), drawn),
-    );
-    if (others.length > 0)
-      lines.push('', '  also found:', ...others.map((other) => `    ${other.title}`));
-    const withPatch = job.patch === null ? '' : ` --with ${job.patch}`;
-    lines.push(`  show  dlab show ${tokenOf(job, bug)}${withPatch}`);
+    lines.push(...(await counterexampleOf(job, result.bugs, look)));
     return lines.join('\n');
   }
   lines.push(`    ${countOf(result)}, ${result.seconds.toFixed(2)} s`);
@@ -144,6 +128,35 @@ export async function reportOf(
     for (const { fn, what: branch } of result.neverTaken) lines.push(`      ${fn} ${branch}`);
   }
   return lines.join('\n');
+}
+
+/** The first of some bugs as a ladder with its explanation and its token; the others by title. */
+export async function counterexampleOf(
+  job: Job,
+  bugs: readonly Bug[],
+  look: Look,
+): Promise<string[]> {
+  const [first, ...others] = bugs as [Bug, ...Bug[]];
+  const program = await programOfJob(job);
+  const explanation = explainNow(program, first);
+  const { bug } = explanation;
+  const { trace } = record(program, bug.schedule);
+  const drawn = { ...look, palette: paletteOf(look) };
+  const lines = [
+    `    ${bug.title}`,
+    '',
+    ladder(trace, drawn),
+    '',
+    ...explanationLines(trace, explanationOf(job, explanation), drawn),
+  ];
+  if (others.length > 0)
+    lines.push('', '  also found:', ...others.map((other) => `    ${other.title}`));
+  return [...lines, `  show  ${showCommand(job, bug)}`];
+}
+
+/** What replays a bug. */
+export function showCommand(job: Job, bug: Bug): string {
+  return `dlab show ${tokenOf(job, bug)}${job.patch === null ? '' : ` --with ${job.patch}`}`;
 }
 
 function wrapText(indent: string, text: string, width: number): string[] {

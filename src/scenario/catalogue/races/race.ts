@@ -46,7 +46,8 @@ const common = { version: 'v6.9', functions: {} } as const;
 
 /**
  * The kernel with functions of the race's own beside it: parts that the kernel does not have, or
- * has in another shape. Variants and patches replace them by name like all others.
+ * has in another shape. Variants replace them by name like all others; a patch of the kernel's
+ * function of that name has the kernel's shape, and does not.
  */
 export function kernelWith<F extends Readonly<Record<string, KernelFunction>>>(
   machine: Machine,
@@ -56,7 +57,8 @@ export function kernelWith<F extends Readonly<Record<string, KernelFunction>>>(
 ): VfsKernel & Bound<F> {
   const { variant } = options;
   const known = new Set(kernel_function_names());
-  const given = { ...own, ...variant.functions, ...options.functions };
+  const patched = Object.entries(options.functions ?? {}).filter(([name]) => !(name in own));
+  const given = { ...own, ...variant.functions, ...Object.fromEntries(patched) };
   const all: [string, KernelFunction][] = Object.entries(given);
   // A function that the kernel has too takes the place of the kernel's.
   const functions = Object.fromEntries(all.filter(([name]) => known.has(name) || !(name in own)));
