@@ -69,6 +69,7 @@ function look(command: Command): Command {
 function scope(command: Command): Command {
   return command
     .option('--lockref <model>', 'faithful, counter or spinlock')
+    .option('--rcu <level>', 'abstract, fifo (callbacks of a CPU in order) or tree')
     .option('--fs <name>', 'nsfs or pidfs')
     .option('--reuse <policy>', 'freed memory comes back: never, lifo or explore')
     .option('--fail-alloc', 'let one allocation fail, whichever')

@@ -47,6 +47,7 @@ export async function replayCorpus(folder: string, job: Job): Promise<string[]> 
     const isOfJob =
       content.variant === job.variant &&
       content.lockref === job.lockref &&
+      content.rcu === job.rcu &&
       content.fs === job.fs &&
       content.reuse === job.reuse &&
       content.failAlloc === job.failAlloc &&

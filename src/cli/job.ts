@@ -7,6 +7,7 @@
 import type { ExploreOptions, Program } from '../explore/index.js';
 import { findScenario, findVariant, programOf } from '../scenario/index.js';
 import type { LockrefModel } from '../lockref/index.js';
+import type { RcuLevel } from '../rcu/index.js';
 import type { Compiled } from './patch/compile.js';
 import { loadPatch, NO_PATCH, type Patch } from './patch/load.js';
 
@@ -14,6 +15,8 @@ export interface Job {
   readonly scenario: string;
   readonly variant: string;
   readonly lockref: LockrefModel;
+  /** How RCU is modelled. */
+  readonly rcu: RcuLevel;
   readonly fs: 'nsfs' | 'pidfs';
   readonly reuse: 'never' | 'lifo' | 'explore';
   readonly failAlloc: boolean;
@@ -47,6 +50,7 @@ export function programWith(job: Job, { functions, branches }: Patch): Program {
   const program = programOf(scenario, {
     variant: findVariant(scenario, job.variant),
     lockref: job.lockref,
+    rcu: job.rcu,
     fs: job.fs,
     reuse: job.reuse,
     failAlloc: job.failAlloc,

@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import type { LockrefModel } from '../lockref/index.js';
+import { RCU_LEVELS } from '../rcu/index.js';
 import { findScenario, findVariant, SCENARIOS, type Scenario } from '../scenario/index.js';
 import { UsageError } from './exit.js';
 import type { Job } from './job.js';
@@ -16,6 +17,7 @@ export interface CheckFlags {
   readonly typecheck?: boolean;
   readonly watch?: boolean;
   readonly lockref?: string;
+  readonly rcu?: string;
   readonly fs?: string;
   readonly reuse?: string;
   readonly failAlloc?: boolean;
@@ -123,6 +125,7 @@ export function jobsOf(names: readonly string[], flags: CheckFlags): Job[] {
     scenario: scenario.name,
     variant: findVariant(scenario, flags.variant).name,
     lockref: lockrefOf(flags.lockref),
+    rcu: oneOf('--rcu', flags.rcu, RCU_LEVELS),
     fs: oneOf('--fs', flags.fs, ['nsfs', 'pidfs']),
     reuse: oneOf('--reuse', flags.reuse, ['never', 'lifo', 'explore']),
     failAlloc: flags.failAlloc ?? false,

@@ -56,12 +56,18 @@ function verdictWord(verdict: Verdict, look: Look): string {
   return colours.bold(paint(verdict));
 }
 
+/** The models that a verdict is about, besides the machine's. The abstract RCU goes without saying. */
+export function modelOf({ lockref, rcu }: Job): string {
+  return `lockref ${lockref}${rcu === 'abstract' ? '' : `, rcu ${rcu}`}`;
+}
+
 /** The replay token of a bug. */
 export function tokenOf(job: Job, bug: Bug): string {
   return encodeToken({
     scenario: job.scenario,
     variant: job.variant,
     lockref: job.lockref,
+    rcu: job.rcu,
     fs: job.fs,
     reuse: job.reuse,
     failAlloc: job.failAlloc,
@@ -113,7 +119,7 @@ export async function reportOf(
   }
   lines.push(`    ${countOf(result)}, ${result.seconds.toFixed(2)} s`);
   lines.push(
-    `    model: sequentially consistent, lockref ${job.lockref}, ${job.fs}, memory reuse ${job.reuse}, engine ${result.engine}`,
+    `    model: sequentially consistent, ${modelOf(job)}, ${job.fs}, memory reuse ${job.reuse}, engine ${result.engine}`,
   );
   if (result.verdict === 'INCOMPLETE') {
     lines.push(`    not a proof: ${result.reason}`);
@@ -227,6 +233,7 @@ export function jsonOf(job: Job, result: ExploreResult): Omit<CheckReport, 'viol
     variant: job.variant,
     patch: job.patch,
     lockref: job.lockref,
+    rcu: job.rcu,
     fs: job.fs,
     reuse: job.reuse,
     verdict: result.verdict,

@@ -325,6 +325,6 @@ class Run {
   }
 }
 
-function describe({ scenario, variant, lockref, fs, engine }: Job): string {
-  return `${scenario} --variant ${variant} --lockref ${lockref} --fs ${fs} --engine ${engine}`;
+function describe({ scenario, variant, lockref, rcu, fs, engine }: Job): string {
+  return `${scenario} --variant ${variant} --lockref ${lockref} --rcu ${rcu} --fs ${fs} --engine ${engine}`;
 }

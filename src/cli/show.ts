@@ -31,6 +31,7 @@ import { EXIT, UsageError } from './exit.js';
 import { formatOf, renderTrace, TRACE_FORMATS } from './formats.js';
 import { programOfJob, type Job } from './job.js';
 import { jobsOf, lookOf, type CheckFlags } from './options.js';
+import { modelOf } from './report.js';
 import { blamingPatch, compiledOf } from './patch/vet.js';
 
 export interface ShowFlags extends CheckFlags {
@@ -53,6 +54,7 @@ export async function show(token: string, flags: ShowFlags): Promise<number> {
     ...plain,
     variant: flags.variant ?? content.variant,
     lockref: content.lockref,
+    rcu: content.rcu,
     fs: content.fs,
     reuse: content.reuse,
     failAlloc: content.failAlloc,
@@ -92,7 +94,7 @@ async function showJob(job: Job, content: TokenContent, flags: ShowFlags): Promi
       console.log(stateText(now, snapshots[Math.max(0, at - 1)]));
     } else {
       if (format === 'ladder') {
-        console.log(`  ${job.scenario} @ ${job.variant}, lockref ${content.lockref}`);
+        console.log(`  ${job.scenario} @ ${job.variant}, ${modelOf(job)}`);
         console.log(`    ${trace.steps} steps, ${trace.switches} switches\n`);
       }
       console.log(renderTrace(format, trace, snapshots, look, at));

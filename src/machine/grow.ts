@@ -98,7 +98,8 @@ export class Grower {
     caller: Node | null,
     context: Context,
   ): Node {
-    const root: Root = { body, args, caller, generator: body(...args), generatorNode: null };
+    const generator = body(...args);
+    const root: Root = { body, args, caller, cpu: task.cpu, generator, generatorNode: null };
     const node = new Node(
       root,
       this.#values.newVid(),
@@ -185,7 +186,7 @@ export class Grower {
       const op = step.value;
       if (op.kind === KIND.note) {
         this.#note(node, op.a as Note);
-        value = undefined;
+        value = answerOf(root, op);
         continue;
       }
       node.op = op;
@@ -205,12 +206,12 @@ export class Grower {
     const generator = body(...args);
     root.generator = generator;
     root.generatorNode = null;
-    let step = this.#skipNotes(generator, generator.next(undefined as never));
+    let step = this.#skipNotes(root, generator, generator.next(undefined as never));
     for (const [i, result] of node.history().entries()) {
       if (step.done === true) throw notDeterministic(task, i);
       this.#reply.value = result;
       this.resumes += 1;
-      step = this.#skipNotes(generator, generator.next(this.#reply));
+      step = this.#skipNotes(root, generator, generator.next(this.#reply));
     }
     const op = node.op;
     if (
@@ -225,12 +226,13 @@ export class Grower {
   }
 
   #skipNotes(
+    root: Root,
     generator: Generator<AnyOp, unknown, Reply>,
     from: IteratorResult<AnyOp, unknown>,
   ): IteratorResult<AnyOp, unknown> {
     let step = from;
     while (step.done !== true && step.value.kind === KIND.note) {
-      this.#reply.value = undefined;
+      this.#reply.value = answerOf(root, step.value);
       step = generator.next(this.#reply);
     }
     return step;
@@ -246,14 +248,15 @@ export class Grower {
   /** The part of the stack that is the function's own. */
   #frameAt(node: Node): string {
     // Not called as a method, or the stack would name it differently.
-    const { body, args } = node.root;
+    const { root } = node;
+    const { body, args } = root;
     const generator = body(...args);
     const reply: Reply = { done: true, value: undefined };
     const history = node.history();
     let stack = '';
     withStacks(() => {
       try {
-        let step = this.#skipNotes(generator, generator.next(undefined as never));
+        let step = this.#skipNotes(root, generator, generator.next(undefined as never));
         for (const result of history) {
           if (step.done === true) return;
           stack = step.value.frames?.stack ?? '';
@@ -261,7 +264,7 @@ export class Grower {
           let next = generator.next(reply);
           while (next.done !== true && next.value.kind === KIND.note) {
             stack = next.value.frames?.stack ?? '';
-            reply.value = undefined;
+            reply.value = answerOf(root, next.value);
             next = generator.next(reply);
           }
           step = next;
@@ -433,6 +436,9 @@ export class Grower {
             kind: 'RCU',
             title: 'WARNING: suspicious RCU usage in %f',
             detail: `illegal ${note.what} inside a ${note.section.name} read-side section`,
+            ...(note.title === undefined
+              ? {}
+              : { title: `${note.title} in %f`, detail: note.what }),
           });
         }
         break;
@@ -469,7 +475,7 @@ export class Grower {
       });
     }
     for (const section of this.#sections) {
-      if ((node.context.depth[section.index] ?? 0) > 0) {
+      if ((node.context.depth[section.index] ?? 0) > 0 && section.mayStayOpen !== true) {
         node.finding({
           kind: 'RCU',
           title: `WARNING: ${section.name} read-side section left open at task exit`,
@@ -480,6 +486,11 @@ export class Grower {
     // Nothing of a task that has ended well can still matter: it is like one that never was.
     if (node.findings === null) Object.assign(node, NULL_NAME);
   }
+}
+
+/** What a note answers. It is the same whenever the task runs this code, so no history keeps it. */
+function answerOf({ cpu }: Root, op: AnyOp): unknown {
+  return (op.a as Note).type === 'this-cpu' ? cpu : undefined;
 }
 
 /** Does a task in this context hold the lock? */

@@ -124,6 +124,7 @@ export class Machine {
   #watchedWritten = false;
   #booting = false;
   #boots = 0;
+  #cpus = 0;
   #probing = false;
   readonly #counts: Counts;
   readonly #look = new Look({
@@ -152,7 +153,7 @@ export class Machine {
   // ---- building ---------------------------------------------------------------------------
 
   /** Declare a kind of read-side section, before any task exists. */
-  section(options: { name: string; impliedBySpinlock: boolean; atomic: boolean }): Section {
+  section(options: Omit<Section, 'index'>): Section {
     if (this.#allRecs.length > 0) {
       throw new MisuseError('declare sections before the first task is spawned');
     }
@@ -176,6 +177,11 @@ export class Machine {
   /** Static objects, where a search for leaked objects starts. */
   get globals(): readonly Struct[] {
     return this.#globals;
+  }
+
+  /** The number of CPUs: of tasks that the scenario has added. Fixed once there are steps. */
+  get cpus(): number {
+    return this.#cpus;
   }
 
   /** Every task ever seen, spawned in this run or not; a task's `index` is its place here. */
@@ -242,6 +248,7 @@ export class Machine {
   addTask(options: SpawnOptions, body: () => Task<unknown>): TaskRec {
     const task = this.#newTask(String(this.tasks.length), options, null);
     this.#start(task, body, this.store.values.empty);
+    this.#cpus += 1;
     task.symmetric = options.symmetric ?? null;
     task.start = task.node.value;
     this.store.forgetPast();
@@ -670,7 +677,14 @@ export class Machine {
         return undefined;
       }
       case KIND.sectionSnapshot:
-        return this.#sections.snapshot(task, this.tasks, op.a as Section, this.#grower);
+        return op.b === null
+          ? this.#sections.snapshot(this.tasks, op.a as Section, this.#inside(task, node))
+          : this.#sections.snapshotPerCpu(
+              this.tasks,
+              op.a as Section,
+              this.#inside(task, node),
+              op.b as number,
+            );
       case KIND.sectionActors:
         this.#sections.lookAtActors(op.a as Section);
         return this.store.values.bag(this.tasks.filter((other) => other.actor && other !== task));
@@ -693,6 +707,14 @@ export class Machine {
       default:
         return undefined;
     }
+  }
+
+  /** Who is inside a section, as the task comes to this operation in the middle of its step. */
+  #inside(task: TaskRec, node: Node): (other: TaskRec, section: Section) => boolean {
+    return (other, section) => {
+      const at = other === task ? node : other.node.value;
+      return at !== null && this.#grower.isInside(at, section);
+    };
   }
 
   /** One access of a task to a cell: footprint, and the checks of KASAN and KCSAN. */

@@ -41,6 +41,8 @@ export interface Root {
   readonly args: readonly unknown[];
   /** Where the function was called; null for a task's own code. */
   readonly caller: Node | null;
+  /** The CPU on which it runs. */
+  readonly cpu: number;
   /** A run of the code, if there is one, and the node of this tree where it stands. */
   generator: Generator<AnyOp, unknown, Reply> | null;
   generatorNode: Node | null;

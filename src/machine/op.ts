@@ -69,7 +69,13 @@ export type Note =
   | { readonly type: 'might-lock'; readonly cell: Cell }
   | { readonly type: 'assert-held'; readonly cell: Cell }
   | { readonly type: 'in-section'; readonly section: Section; readonly what: string }
-  | { readonly type: 'not-in-section'; readonly section: Section; readonly what: string }
+  | {
+      readonly type: 'not-in-section';
+      readonly section: Section;
+      readonly what: string;
+      readonly title?: string;
+    }
+  | { readonly type: 'this-cpu' }
   | { readonly type: 'warn'; readonly title: string }
   | { readonly type: 'inspect'; readonly object: Struct; readonly rule: Rule }
   | { readonly type: 'round' };
@@ -99,6 +105,8 @@ export interface Section {
   readonly impliedBySpinlock: boolean;
   /** Sleeping inside is a bug. */
   readonly atomic: boolean;
+  /** It says how the task's CPU is; nobody waits for its end, so a task may end inside. */
+  readonly mayStayOpen?: boolean;
 }
 
 /** Cells an atomic step reads and writes, and what it does to them. */
@@ -395,9 +403,21 @@ export function section_exit(section: Section): Op<void> {
  */
 export type SectionToken = List<List<TaskHandle | number>>;
 
-/** Note, in one step, every task that is inside the section, other than the caller. */
+/**
+ * Note, in one step, every task that is inside the section, also the caller: a grace period that it
+ * asks for inside a section is not over before it has left.
+ */
 export function section_snapshot(section: Section): Op<SectionToken> {
   return op(KIND.sectionSnapshot, null, section, null, 'full');
+}
+
+/**
+ * {@link section_snapshot}, apart for each CPU: the tokens in the order of the CPUs' numbers, each of
+ * what runs on that CPU and is inside. They are awaited one by one.
+ * @param cpus a bit per CPU that is looked at; the tokens of others are empty
+ */
+export function section_snapshot_per_cpu(section: Section, cpus: number): Op<List<SectionToken>> {
+  return op(KIND.sectionSnapshot, null, section, cpus, 'full');
 }
 
 /** Wait until everybody in the token has left. Once true it stays true. */
@@ -475,6 +495,14 @@ export function kmem_cache_free(object: Struct): Op<void> {
   return op(KIND.free, object.life as Cell<never>, object, null, 'full');
 }
 
+/**
+ * The number of the CPU that this code runs on: that of the scenario's task which it is, or which
+ * started it. A task stays on its CPU. Never a scheduling point. Source: include/linux/smp.h.
+ */
+export function smp_processor_id(): Op<number> {
+  return note({ type: 'this-cpu' }) as Op<unknown> as Op<number>;
+}
+
 /** A number from 0 to n-1, every one of which is explored. */
 export function choose(n: number): Op<number> {
   return op(KIND.choose, null, n, null, 'full');
@@ -516,9 +544,12 @@ export function assert_in_section(section: Section, what: string): Op<void> {
   return note({ type: 'in-section', section, what });
 }
 
-/** The caller's contract: this runs outside the section, since it waits for who is inside. */
-export function assert_not_in_section(section: Section, what: string): Op<void> {
-  return note({ type: 'not-in-section', section, what });
+/**
+ * The caller's contract: this runs outside the section, since it waits for who is inside.
+ * @param title of the report if it does not, without the function; then `what` is its detail
+ */
+export function assert_not_in_section(section: Section, what: string, title?: string): Op<void> {
+  return note({ type: 'not-in-section', section, what, ...(title === undefined ? {} : { title }) });
 }
 
 /**

@@ -9,13 +9,14 @@
  */
 
 import { ACCESS, type Accesses } from './accesses.js';
-import type { Grower } from './grow.js';
 import { Cell, type Struct } from './memory.js';
-import type { Node } from './node.js';
 import type { Section, SectionToken, TaskHandle } from './op.js';
 import type { Store } from './store.js';
 import type { TaskRec } from './task.js';
 import type { List } from './value.js';
+
+/** Is a task inside a section right now? */
+type IsInside = (task: TaskRec, section: Section) => boolean;
 
 export class Sections {
   readonly list: Section[] = [];
@@ -40,7 +41,7 @@ export class Sections {
     this.#owner = owner;
   }
 
-  add(options: { name: string; impliedBySpinlock: boolean; atomic: boolean }): Section {
+  add(options: Omit<Section, 'index'>): Section {
     const section: Section = { ...options, index: this.list.length };
     this.list.push(section);
     const add = (cells: Cell[], what: string, ordinal: number): void => {
@@ -79,26 +80,41 @@ export class Sections {
     this.#store.set(count, count.value + 1);
   }
 
-  /** Note everybody but `task` who is inside. */
-  snapshot(
-    task: TaskRec,
+  /** Note everybody who is inside. */
+  snapshot(tasks: readonly TaskRec[], section: Section, isInside: IsInside): SectionToken {
+    // Every entering, even by a task that does not exist yet, is ordered against this one.
+    this.#accesses.add(this.#snapshots[section.index], ACCESS.read);
+    return this.#token(tasks, section, isInside);
+  }
+
+  /** The same, apart for each CPU with a bit in `cpus`: a list of tokens by the CPU's number. */
+  snapshotPerCpu(
     tasks: readonly TaskRec[],
     section: Section,
-    grower: Grower,
-  ): SectionToken {
+    isInside: IsInside,
+    cpus: number,
+  ): List<SectionToken> {
+    this.#accesses.add(this.#snapshots[section.index], ACCESS.read);
+    const tokens: SectionToken[] = [];
+    for (let cpu = 0; cpus >>> cpu !== 0; cpu += 1) {
+      const isAsked = ((cpus >>> cpu) & 1) === 1;
+      const there = isAsked ? tasks.filter((task) => task.cpu === cpu) : [];
+      tokens.push(this.#token(there, section, isInside));
+    }
+    return this.#store.values.list(tokens);
+  }
+
+  #token(tasks: readonly TaskRec[], section: Section, isInside: IsInside): SectionToken {
     const { index } = section;
     const pairs: SectionToken['items'][number][] = [];
-    // Every entering, even by a task that does not exist yet, is ordered against this one.
-    this.#accesses.add(this.#snapshots[index], ACCESS.read);
-    for (const other of tasks) {
-      if (other === task) continue;
-      const entered = other.entered[index];
+    for (const task of tasks) {
+      const entered = task.entered[index];
       this.#accesses.add(entered, ACCESS.sees);
       if (this.#commuting) {
-        if (entered.value > 0) pairs.push(this.#pair(other, entered.value));
-      } else if (isInside(other, section, grower)) {
+        if (entered.value > 0) pairs.push(this.#pair(task, entered.value));
+      } else if (isInside(task, section)) {
         this.#store.set(entered, 1);
-        pairs.push(this.#pair(other, other.left[index].value + 1));
+        pairs.push(this.#pair(task, task.left[index].value + 1));
       }
     }
     const token: SectionToken = this.#store.values.bag(pairs);
@@ -149,11 +165,6 @@ export class Sections {
   lookAtActors({ index }: Section): void {
     this.#accesses.add(this.#snapshots[index], ACCESS.sees);
   }
-}
-
-function isInside(task: TaskRec, section: Section, grower: Grower): boolean {
-  const node: Node | null = task.node.value;
-  return node !== null && grower.isInside(node, section);
 }
 
 function itemsOf(value: unknown): readonly SectionToken[] {

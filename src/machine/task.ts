@@ -23,6 +23,8 @@ export class TaskRec extends Struct implements TaskHandle {
   readonly key: string;
   readonly actor: boolean;
   readonly parent: TaskRec | null;
+  /** The CPU it runs on: what a task starts runs where the task does; set-up code runs on CPU 0. */
+  readonly cpu: number;
   /** The group of tasks that are the same but for their name, and where they begin. */
   symmetric: string | null = null;
   start: Node | null = null;
@@ -51,6 +53,7 @@ export class TaskRec extends Struct implements TaskHandle {
     this.label = name;
     this.actor = actor;
     this.parent = parent;
+    this.cpu = parent === null ? (/^\d+$/.test(key) ? Number(key) : 0) : parent.cpu;
     this.node = this.cell<Node | null>('state', null);
     this.ended = this.cell('ended', false);
     this.ended.hashed = false;

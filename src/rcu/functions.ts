@@ -1,10 +1,13 @@
 /** Every function of RCU by name: what a kernel binds, and what a patch can replace. */
 
 import type { Bound, Cell, Struct, Task } from '../machine/index.js';
+import * as cpu from './cpu.js';
+import * as fifo from './fifo.js';
 import * as free from './free.js';
 import * as polled from './polled.js';
 import * as rcu from './rcu.js';
 import * as srcu from './srcu.js';
+import { rcu_tree_only } from './tree/functions.js';
 
 export const rcu_functions = {
   rcu_read_lock: rcu.rcu_read_lock,
@@ -23,11 +26,24 @@ export const rcu_functions = {
   start_poll_synchronize_rcu_full: polled.start_poll_synchronize_rcu_full,
   poll_state_synchronize_rcu_full: polled.poll_state_synchronize_rcu_full,
   cond_synchronize_rcu_full: polled.cond_synchronize_rcu_full,
+  rcu_note_context_switch: cpu.rcu_note_context_switch,
+  ct_idle_enter: cpu.ct_idle_enter,
+  ct_idle_exit: cpu.ct_idle_exit,
+  rcutree_report_cpu_starting: cpu.rcutree_report_cpu_starting,
+  rcutree_report_cpu_dead: cpu.rcutree_report_cpu_dead,
+  rcutree_migrate_callbacks: cpu.rcutree_migrate_callbacks,
   srcu_read_lock: srcu.srcu_read_lock,
   srcu_read_unlock: srcu.srcu_read_unlock,
   synchronize_srcu: srcu.synchronize_srcu,
   call_srcu: srcu.call_srcu,
   srcu_barrier: srcu.srcu_barrier,
+};
+
+/** The functions of each level of detail: one interface, and the parts of its own that it has. */
+export const rcu_functions_of = {
+  abstract: rcu_functions,
+  fifo: { ...rcu_functions, call_rcu: fifo.call_rcu },
+  tree: { ...rcu_functions, ...rcu_tree_only },
 };
 
 type Generic =

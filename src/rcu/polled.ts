@@ -33,6 +33,9 @@ export class RcuGpOldstate extends Struct {
   /** How often it was taken, and the number of the newest one that is over. */
   readonly taken = this.cell('taken', 0);
   readonly done = this.cell('done', 0);
+  /** In Tree RCU: the numbers at which a normal and an expedited grace period have passed. */
+  readonly rgos_norm = this.cell('rgos_norm', 0);
+  readonly rgos_exp = this.cell('rgos_exp', 0);
 
   constructor() {
     super('rcu_gp_oldstate');

@@ -28,6 +28,16 @@ import {
   type Task,
 } from '../machine/index.js';
 
+/**
+ * How RCU is modelled. `abstract`: a grace period is an actor, with the fewest interleavings. `tree`:
+ * by the machinery of Tree RCU, with sequence numbers, quiescent states and callback lists; tasks stay
+ * on their CPU, so its callbacks are invoked in order. `fifo`: as `abstract`, and in that order.
+ */
+export type RcuLevel = (typeof RCU_LEVELS)[number];
+
+/** The levels of detail, the default first. */
+export const RCU_LEVELS = ['abstract', 'fifo', 'tree'] as const;
+
 /** What RCU needs of a kernel. */
 export interface RcuKernel {
   readonly rcu: Section;
@@ -77,7 +87,8 @@ export function* rcu_assign_pointer<T>(cell: Cell<T>, value: T): Task<void> {
   yield* smp_store_release(cell, value);
 }
 
-const NAME = 'rcu';
+/** What the actors of callbacks are called. */
+export const CALLBACK = 'rcu';
 
 function* rcu_callback(
   k: RcuKernel,
@@ -95,7 +106,7 @@ function* rcu_callback(
  */
 export function* call_rcu(k: RcuKernel, head: Struct, callback: RcuCallback<Struct>): Task<void> {
   const token = yield* section_snapshot(k.rcu);
-  yield* spawn({ name: NAME, actor: true, head }, rcu_callback, k, token, head, callback);
+  yield* spawn({ name: CALLBACK, actor: true, head }, rcu_callback, k, token, head, callback);
 }
 
 /** Wait for a grace period. Sleeps; inside a reader it would wait for itself. */
@@ -119,6 +130,6 @@ export function* synchronize_rcu_expedited(k: RcuKernel): Task<void> {
 export function* rcu_barrier(k: RcuKernel): Task<void> {
   yield* might_sleep('rcu_barrier');
   for (const actor of yield* section_actors(k.rcu)) {
-    if (actor.name === NAME) yield* join(actor);
+    if (actor.name === CALLBACK) yield* join(actor);
   }
 }

@@ -8,6 +8,7 @@
 
 import type { Built, Program } from '../explore/index.js';
 import type { LockrefModel } from '../lockref/index.js';
+import type { RcuLevel } from '../rcu/index.js';
 import {
   Machine,
   type Branch,
@@ -56,6 +57,8 @@ export interface Scenario {
 export interface ScenarioOptions {
   readonly variant: Variant;
   readonly lockref?: LockrefModel;
+  /** How RCU is modelled (default abstract). */
+  readonly rcu?: RcuLevel;
   /** Which filesystem's object it is, in scenarios of the stash (default nsfs). */
   readonly fs?: 'nsfs' | 'pidfs';
   readonly reuse?: ReusePolicy;
@@ -94,6 +97,7 @@ export function kernelFor(
   const { variant } = options;
   return create_kernel(machine, {
     lockref: options.lockref ?? 'faithful',
+    rcu: options.rcu ?? 'abstract',
     version: variant.version,
     reuse: options.reuse ?? 'never',
     functions: { ...variant.functions, ...options.functions },

@@ -9,12 +9,14 @@
 import { MisuseError, type ReusePolicy } from '../machine/index.js';
 import type { Decision, Schedule } from '../explore/index.js';
 import type { LockrefModel } from '../lockref/index.js';
+import { RCU_LEVELS, type RcuLevel } from '../rcu/index.js';
 
 /** Everything that a replay needs, by name. */
 export interface TokenContent {
   readonly scenario: string;
   readonly variant: string;
   readonly lockref: LockrefModel;
+  readonly rcu: RcuLevel;
   readonly fs: 'nsfs' | 'pidfs';
   readonly reuse: ReusePolicy;
   readonly failAlloc: boolean;
@@ -30,6 +32,7 @@ const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 export function encodeToken(content: TokenContent): string {
   const options = [
     content.lockref === 'faithful' ? '' : content.lockref,
+    content.rcu === 'abstract' ? '' : content.rcu,
     content.fs === 'nsfs' ? '' : content.fs,
     content.reuse === 'never' ? '' : content.reuse,
     content.failAlloc ? 'fail' : '',
@@ -77,7 +80,8 @@ export function decodeToken(
   if (variant === undefined)
     throw new MisuseError(`the token's variant '${variantSlug}' does not exist here`);
   const options = new Set(optionText.split('+').filter((option) => option !== ''));
-  const known = ['counter', 'spinlock', 'pidfs', 'lifo', 'explore', 'fail', 'patched'];
+  const levels = RCU_LEVELS.filter((level) => level !== 'abstract');
+  const known = ['counter', 'spinlock', ...levels, 'pidfs', 'lifo', 'explore', 'fail', 'patched'];
   for (const option of options) {
     if (!known.includes(option))
       throw new MisuseError(`the token's option '${option}' is not known here`);
@@ -86,6 +90,7 @@ export function decodeToken(
     scenario,
     variant,
     lockref: options.has('counter') ? 'counter' : options.has('spinlock') ? 'spinlock' : 'faithful',
+    rcu: levels.find((level) => options.has(level)) ?? 'abstract',
     fs: options.has('pidfs') ? 'pidfs' : 'nsfs',
     reuse: options.has('lifo') ? 'lifo' : options.has('explore') ? 'explore' : 'never',
     failAlloc: options.has('fail'),

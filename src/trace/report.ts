@@ -28,6 +28,7 @@ export interface CheckReport {
   /** The file that functions were replaced from. */
   readonly patch: string | null;
   readonly lockref: string;
+  readonly rcu: string;
   readonly fs: string;
   readonly reuse: string;
   readonly verdict: string;

@@ -30,7 +30,7 @@ import {
   type RuledKernel,
 } from '../dcache/index.js';
 import { lockref_ops, type LockrefModel } from '../lockref/index.js';
-import { rcu_functions, rcu_section } from '../rcu/index.js';
+import { rcu_functions, rcu_functions_of, rcu_objects, type RcuLevel } from '../rcu/index.js';
 import { vfs_functions, vfs_functions_v6_9 } from './functions.js';
 import { InodeHashTable } from './icache.js';
 import { Ida, InoCounter } from './ino.js';
@@ -48,6 +48,8 @@ export type Version = 'v6.9' | 'v7.3';
 export interface KernelOptions extends DcacheOptions {
   readonly lockref?: LockrefModel;
   readonly version?: Version;
+  /** How RCU is modelled (default abstract); see docs/grace-period.md. */
+  readonly rcu?: RcuLevel;
   /** What the slabs of dentries and inodes do with freed objects. */
   readonly reuse?: ReusePolicy;
   /** Functions that replace the kernel's own of the same name. */
@@ -102,7 +104,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
   const d_flags = options.d_flags ?? 0;
   const state = {
     machine,
-    rcu: rcu_section(machine),
+    ...rcu_objects(machine, options.rcu ?? 'abstract'),
     ...dcache_state(machine, options),
     dentry_cache: machine.global(
       new Slab(
@@ -133,7 +135,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
   const old = (options.version ?? 'v7.3') === 'v6.9';
   const functions: Record<string, KernelFunction> = {
     ...LOCKREF_FUNCTIONS[options.lockref ?? 'faithful'],
-    ...(rcu_functions as unknown as Record<string, KernelFunction>),
+    ...(rcu_functions_of[options.rcu ?? 'abstract'] as unknown as Record<string, KernelFunction>),
     ...dcache_functions,
     ...(old ? dcache_functions_v6_9 : {}),
     ...vfs_functions,

@@ -8,6 +8,8 @@ export interface TestOptions {
   /** The kernel, by name (default: the scenario's newest). */
   readonly variant?: string;
   readonly lockref?: 'faithful' | 'counter' | 'spinlock';
+  /** How RCU is modelled. */
+  readonly rcu?: 'abstract' | 'fifo' | 'tree';
   /** Whose stash, in the shipped scenarios. */
   readonly fs?: 'nsfs' | 'pidfs';
   readonly reuse?: ReusePolicy;
@@ -46,6 +48,7 @@ export interface Choice {
 
 const WORDS = {
   lockref: ['faithful', 'counter', 'spinlock'],
+  rcu: ['abstract', 'fifo', 'tree'],
   fs: ['nsfs', 'pidfs'],
   reuse: ['never', 'lifo', 'explore'],
   engine: ['auto', 'states', 'dpor', 'random', 'pct'],
@@ -106,6 +109,7 @@ export function choiceOf(scenario: Scenario, options: TestOptions, secondsLeft: 
     scenario: {
       variant: findVariant(scenario, options.variant),
       lockref: options.lockref ?? 'faithful',
+      rcu: options.rcu ?? 'abstract',
       fs: options.fs ?? 'nsfs',
       reuse: options.reuse ?? 'never',
       failAlloc: options.failAlloc ?? false,

@@ -185,6 +185,7 @@ test('a token from other code: DIVERGED, exit 4', async () => {
     scenario: 'stash/close-vs-open',
     variant: 'v6.11',
     lockref: 'faithful',
+    rcu: 'abstract',
     fs: 'nsfs',
     reuse: 'never',
     failAlloc: false,

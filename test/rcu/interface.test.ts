@@ -196,7 +196,10 @@ test('synchronize_rcu_expedited waits for the readers it found, and not inside o
         yield* k.rcu_read_unlock();
       }),
     ),
-  ).toEqual(['BUG: sleeping function called from invalid context in synchronize_rcu_expedited']);
+  ).toEqual([
+    'BUG: sleeping function called from invalid context in synchronize_rcu_expedited',
+    'INFO: task hung in synchronize_rcu_expedited',
+  ]);
 });
 
 describe('polled grace periods', () => {
@@ -280,7 +283,10 @@ describe('SRCU', () => {
         yield* world.k.synchronize_srcu(world[domain]);
         yield* world.k.srcu_read_unlock(world.srcu, index);
       });
-    expect(titles(inside('srcu'))).toEqual(['WARNING: suspicious RCU usage in synchronize_srcu']);
+    expect(titles(inside('srcu'))).toEqual([
+      'INFO: task hung in synchronize_srcu',
+      'WARNING: suspicious RCU usage in synchronize_srcu',
+    ]);
     expect(titles(inside('other'))).toEqual([]);
   });
 });

@@ -72,6 +72,7 @@ function reportOf(changes: Partial<CheckReport> = {}): CheckReport {
     variant: 'v1',
     patch: null,
     lockref: 'faithful',
+    rcu: 'abstract',
     fs: 'nsfs',
     reuse: 'never',
     verdict: 'HOLDS',
