@@ -436,9 +436,7 @@ export class Grower {
             kind: 'RCU',
             title: 'WARNING: suspicious RCU usage in %f',
             detail: `illegal ${note.what} inside a ${note.section.name} read-side section`,
-            ...(note.title === undefined
-              ? {}
-              : { title: `${note.title} in %f`, detail: note.what }),
+            ...(note.title === undefined ? {} : { title: note.title, detail: note.what }),
           });
         }
         break;

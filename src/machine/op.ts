@@ -546,7 +546,7 @@ export function assert_in_section(section: Section, what: string): Op<void> {
 
 /**
  * The caller's contract: this runs outside the section, since it waits for who is inside.
- * @param title of the report if it does not, without the function; then `what` is its detail
+ * @param title of the report if it does not; then `what` is its detail
  */
 export function assert_not_in_section(section: Section, what: string, title?: string): Op<void> {
   return note({ type: 'not-in-section', section, what, ...(title === undefined ? {} : { title }) });

@@ -13,7 +13,7 @@ export function* rcu_note_context_switch(k: RcuKernel): Task<void> {
   yield* assert_not_in_section(
     k.rcu,
     'Voluntary context switch within RCU read-side critical section!',
-    'WARNING',
+    'WARNING in rcu_note_context_switch',
   );
 }
 

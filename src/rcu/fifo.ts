@@ -20,10 +20,7 @@ import {
   type SectionToken,
   type Task,
 } from '../machine/index.js';
-import { CALLBACK, type RcuCallback, type RcuKernel } from './rcu.js';
-
-/** The most CPUs there are. */
-const NR_CPUS = 8;
+import { CALLBACK, cpus_of, NR_CPUS, type RcuCallback, type RcuKernel } from './rcu.js';
 
 /** Who comes next, by the numbers that callbacks draw. */
 export class RcuFifo extends Struct {
@@ -34,14 +31,17 @@ export class RcuFifo extends Struct {
     this.cell(`returned${cpu}`, 0),
   );
 
-  constructor() {
+  readonly nr_cpu_ids: () => number;
+
+  constructor(nr_cpu_ids: () => number) {
     super('rcu_fifo');
+    this.nr_cpu_ids = nr_cpu_ids;
   }
 }
 
 /** Set up the order on a machine, before it has tasks. */
 export function rcu_fifo_state(machine: Machine): RcuFifo {
-  return machine.global(new RcuFifo(), 'rcu_fifo');
+  return machine.global(new RcuFifo(() => cpus_of(machine)), 'rcu_fifo');
 }
 
 interface RcuFifoKernel extends RcuKernel {
@@ -70,6 +70,7 @@ export function* call_rcu(
   callback: RcuCallback<Struct>,
 ): Task<void> {
   const cpu = yield* smp_processor_id();
+  k.rcu_fifo.nr_cpu_ids(); // refuses more CPUs than there can be
   const token = yield* section_snapshot(k.rcu);
   const number = yield* atomic_fetch_add(k.rcu_fifo.drawn[cpu], 1);
   const options = { name: CALLBACK, actor: true, head };

@@ -12,6 +12,7 @@ import {
   join,
   lockdep_assert_held,
   might_sleep,
+  MisuseError,
   READ_ONCE,
   section_actors,
   section_await,
@@ -37,6 +38,20 @@ export type RcuLevel = (typeof RCU_LEVELS)[number];
 
 /** The levels of detail, the default first. */
 export const RCU_LEVELS = ['abstract', 'fifo', 'tree'] as const;
+
+/** The most CPUs that `fifo` and `tree` have. */
+export const NR_CPUS = 8;
+
+/** The number of CPUs. @throws MisuseError if that is more than there can be */
+export function cpus_of(machine: Machine): number {
+  if (machine.cpus > NR_CPUS) {
+    throw new MisuseError(
+      `this level of RCU has ${NR_CPUS} CPUs, and there are ${machine.cpus} tasks: use the level ` +
+        'abstract, or fewer tasks',
+    );
+  }
+  return machine.cpus;
+}
 
 /** What RCU needs of a kernel. */
 export interface RcuKernel {

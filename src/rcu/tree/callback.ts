@@ -32,8 +32,9 @@ import { store_cblist, type RcuData, type RcuTreeKernel } from './state.js';
  * is offline. Source: kernel/rcu/tree.c.
  */
 export function* call_rcu(k: RcuTreeKernel, head: Struct, callback: RcuFunction): Task<void> {
-  const { data, nodes } = k.rcu_state;
+  const { data, nodes, nr_cpu_ids } = k.rcu_state;
   const cpu = yield* smp_processor_id();
+  nr_cpu_ids(); // refuses more CPUs than there can be
   const rdp = data[cpu];
   const queued = yield* atomic_step({
     label: 'rcu_segcblist_enqueue',

@@ -15,6 +15,7 @@ import {
   section_exit,
   section_snapshot_per_cpu,
   smp_processor_id,
+  type Op,
   type Task,
 } from '../../machine/index.js';
 import { rcu_note_context_switch as check_context_switch } from '../cpu.js';
@@ -25,12 +26,12 @@ import { store_cblist, type RcuTreeKernel } from './state.js';
 
 /** Enter a reader. Nests, never waits; not on a CPU that is idle. */
 export function* rcu_read_lock(k: RcuTreeKernel): Task<void> {
-  yield* assert_watching(k, 'rcu_read_lock() used illegally while idle');
+  yield* assert_watching(k, 'rcu_read_lock', 'rcu_read_lock() used illegally while idle');
   yield* section_enter(k.rcu);
 }
 
-function assert_watching(k: RcuTreeKernel, what: string): ReturnType<typeof assert_not_in_section> {
-  return assert_not_in_section(k.rcu_state.eqs, what, 'WARNING: suspicious RCU usage');
+function assert_watching(k: RcuTreeKernel, fn: string, what: string): Op<void> {
+  return assert_not_in_section(k.rcu_state.eqs, what, `WARNING: suspicious RCU usage in ${fn}`);
 }
 
 /** The caller's CPU passes through a quiescent state. Not inside a reader. */
@@ -61,7 +62,7 @@ function* rcu_report_qs_rdp(k: RcuTreeKernel, cpu: number): Task<void> {
 /** The CPU goes idle: no readers from now on. Source: kernel/context_tracking.c. */
 export function* ct_idle_enter(k: RcuTreeKernel): Task<void> {
   yield* check_context_switch(k);
-  yield* assert_watching(k, 'ct_idle_enter() on a CPU that is idle');
+  yield* assert_watching(k, 'ct_idle_enter', 'ct_idle_enter() on a CPU that is idle');
   yield* section_enter(k.rcu_state.eqs);
 }
 

@@ -7,9 +7,8 @@
  */
 
 import { atomic_step, Struct, type Cell, type Op } from '../../machine/index.js';
+import { NR_CPUS } from '../rcu.js';
 
-/** The most CPUs there are: four leaves of two. */
-export const NR_CPUS = 8;
 const RCU_FANOUT_LEAF = 2;
 
 /** struct rcu_node. Its lock is left out: what is done under it is one step. */

@@ -14,8 +14,8 @@ import {
   type Section,
   type Task,
 } from '../../machine/index.js';
-import type { RcuKernel } from '../rcu.js';
-import { NR_CPUS, RcuNodeTree, type Setter } from './node.js';
+import { cpus_of, NR_CPUS, type RcuKernel } from '../rcu.js';
+import { RcuNodeTree, type Setter } from './node.js';
 import type { RcuHead, RcuSegcblist } from './segcblist.js';
 
 /** struct rcu_data: one CPU's. */
@@ -104,7 +104,7 @@ export class RcuState extends Struct {
 export function rcu_tree_state(machine: Machine): RcuState {
   const options = { impliedBySpinlock: false, atomic: false, mayStayOpen: true };
   const eqs = machine.section({ ...options, name: 'idle' });
-  const state = machine.global(new RcuState(eqs, () => machine.cpus), 'rcu_state');
+  const state = machine.global(new RcuState(eqs, () => cpus_of(machine)), 'rcu_state');
   for (const node of [state.nodes.root, ...state.nodes.leaves]) machine.global(node);
   for (const data of state.data) machine.global(data);
   machine.global(state.barriers);
