@@ -57,8 +57,9 @@ function* rcu_callback(
   number: number,
 ): Task<void> {
   const returned = k.rcu_fifo.returned[cpu];
-  yield* section_await(k.rcu, token);
   yield* await_until(returned, (count) => count === number);
+  // Last, since it is here that the head is no longer queued.
+  yield* section_await(k.rcu, token);
   yield* callback(k as never, head);
   yield* smp_store_release(returned, number + 1);
 }

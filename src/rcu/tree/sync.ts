@@ -100,7 +100,7 @@ function* kfree_rcu_work(k: RcuTreeKernel, snap: number, object: Struct): Task<v
 export function* kfree_rcu(k: RcuTreeKernel, object: Struct): Task<void> {
   const snap = yield* k.rcu_seq_snap(k.rcu_state.gp_seq);
   yield* k.rcu_start_this_gp(snap);
-  yield* spawn({ name: NAME, actor: true, head: object }, kfree_rcu_work, k, snap, object);
+  yield* spawn({ name: NAME, actor: true }, kfree_rcu_work, k, snap, object);
 }
 
 /** Free an object after a grace period that the caller waits for. Sleeps. */
