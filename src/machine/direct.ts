@@ -410,3 +410,13 @@ export const LIFE = { unallocated: 0, live: 1, freed: 2 } as const;
 
 /** Kinds of writes that rules ask for: nothing has rules here. */
 export const KIND = {} as const;
+
+/** See update.ts. */
+export const GAVE_UP = Symbol('gave up');
+
+export function cmpxchg_loop(ref: Field, next: (value: unknown) => unknown): unknown {
+  const { value } = ref;
+  const replacement = next(value);
+  if (replacement !== undefined) ref.value = replacement;
+  return value;
+}

@@ -20,6 +20,6 @@ export { TaskStruct } from './process/structs.js';
 export { WNOHANG } from './process/process.js';
 export { F, STAT_FIELDS } from './syscall/io.js';
 export { RENAME, type Attr } from './syscall/names.js';
-export { O } from './syscall/open.js';
+export { O } from './syscall/flags.js';
 export { syscall_table, type FileStat } from './syscall/table.js';
 export { NAMEI_BRANCHES } from './walk/namei.js';

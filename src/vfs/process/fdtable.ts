@@ -25,6 +25,7 @@ import {
 import type { Dentry } from '../../dcache/index.js';
 import type { FsKernel } from '../fs-kernel.js';
 import { xa_entries, xa_load, xa_store, type Xa } from '../platform/index.js';
+import { O } from '../syscall/flags.js';
 import type { Mount } from '../walk/mount.js';
 import type { Inode } from '../inode.js';
 import type { File, FilesStruct, TaskStruct } from './structs.js';
@@ -79,8 +80,19 @@ export function* fd_install(k: FsKernel, files: FilesStruct, fd: number, file: F
   yield* spin_unlock(files.file_lock);
 }
 
-/** The file of a descriptor with a reference, or null. Source: fs/file.c. */
+/**
+ * The file of a descriptor with a reference, or null; also null for one that was opened only as a
+ * place (O_PATH). Source: fs/file.c.
+ */
 export function* fget(k: FsKernel, files: FilesStruct, fd: number): Task<File | null> {
+  const file = yield* k.fget_raw(files, fd);
+  if (file === null || ((yield* READ_ONCE(file.f_flags)) & O.PATH) === 0) return file;
+  yield* k.fput(file);
+  return null;
+}
+
+/** The file of a descriptor with a reference, or null. Source: fs/file.c. */
+export function* fget_raw(k: FsKernel, files: FilesStruct, fd: number): Task<File | null> {
   yield* k.rcu_read_lock();
   for (;;) {
     const file = xa_load(yield* READ_ONCE(files.fd), fd);
@@ -223,6 +235,53 @@ export function* put_files_struct(k: FsKernel, files: FilesStruct): Task<void> {
     const file = yield* k.file_close_fd(files, fd);
     if (file !== null) yield* k.fput(file);
   }
+}
+
+/**
+ * Put a file under a descriptor of its user's choice, in one step for whoever looks there: what was
+ * open is closed afterwards. Takes over the reference. May sleep.
+ * @returns the descriptor; -EBUSY while another thread is about to fill it. Source: fs/file.c.
+ */
+export function* do_dup2(
+  k: FsKernel,
+  files: FilesStruct,
+  file: File,
+  fd: number,
+  cloexec: boolean,
+): Task<number> {
+  yield* spin_lock(files.file_lock);
+  const table = yield* READ_ONCE(files.fd);
+  const used = yield* READ_ONCE(files.open_fds);
+  const before = xa_load(table, fd);
+  if (before === null && xa_load(used, fd) !== null) {
+    yield* spin_unlock(files.file_lock);
+    yield* k.fput(file);
+    return -E.EBUSY;
+  }
+  yield* smp_store_release(files.fd, xa_store(k, table, fd, file));
+  yield* WRITE_ONCE(files.open_fds, xa_store(k, used, fd, 1));
+  const set = yield* READ_ONCE(files.close_on_exec);
+  yield* WRITE_ONCE(files.close_on_exec, xa_store(k, set, fd, cloexec ? 1 : null));
+  yield* spin_unlock(files.file_lock);
+  if (before !== null) yield* k.fput(before);
+  return fd;
+}
+
+/** Mark a descriptor to be closed by execve, or not. @returns 0 or -EBADF. Source: fs/file.c. */
+export function* set_close_on_exec(
+  k: FsKernel,
+  files: FilesStruct,
+  fd: number,
+  on: boolean,
+): Task<number> {
+  yield* spin_lock(files.file_lock);
+  const is_open = xa_load(yield* READ_ONCE(files.fd), fd) !== null;
+  if (is_open) {
+    const set = yield* READ_ONCE(files.close_on_exec);
+    yield* WRITE_ONCE(files.close_on_exec, xa_store(k, set, fd, on ? 1 : null));
+  }
+  yield* spin_unlock(files.file_lock);
+  return is_open ? 0 : -E.EBADF;
 }
 
 /** What execve does to the table. May sleep. Source: fs/file.c. */

@@ -183,7 +183,8 @@ export const WNOHANG = 1;
 /**
  * wait4(2): wait for a child to end, and reap it. Sleeps.
  * @param pid which child, or -1 for any
- * @returns a list of the child's number and its code; 0 with WNOHANG if none has ended; -ECHILD
+ * @returns a list of the child's number and its code; 0 with WNOHANG if none has ended; -ECHILD,
+ *          -EINVAL for other options
  */
 export function* sys_wait4(
   k: FsKernel,
@@ -191,6 +192,7 @@ export function* sys_wait4(
   pid: number,
   options: number,
 ): Task<List<number> | number> {
+  if ((options & ~WNOHANG) !== 0) return -E.EINVAL;
   for (;;) {
     const seen = yield* READ_ONCE(k.tasklist.exits);
     yield* spin_lock(k.tasklist.lock);

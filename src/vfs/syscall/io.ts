@@ -7,11 +7,11 @@
 
 import { E, READ_ONCE, WRITE_ONCE, type List, type Task } from '../../machine/index.js';
 import type { FsKernel } from '../fs-kernel.js';
-import { xa_load, xa_store, type Bytes } from '../platform/index.js';
+import { xa_load, type Bytes } from '../platform/index.js';
 import type { File, TaskStruct } from '../process/structs.js';
 import { S_ISDIR } from '../tmpfs/inode.js';
 import { down_write, up_write, type FsInode, type FsSuper } from '../tmpfs/structs.js';
-import { O } from './open.js';
+import { O } from './flags.js';
 
 /** What a descriptor stands for, with a reference; -EBADF. */
 function* file_of(k: FsKernel, task: TaskStruct, fd: number): Task<File | null> {
@@ -21,7 +21,6 @@ function* file_of(k: FsKernel, task: TaskStruct, fd: number): Task<File | null> 
 /** Why the file cannot be used like that, or 0. */
 function* check(file: File, want: 'read' | 'write'): Task<number> {
   const flags = yield* READ_ONCE(file.f_flags);
-  if ((flags & O.PATH) !== 0) return -E.EBADF;
   const accmode = flags & O.ACCMODE;
   if (accmode === (want === 'read' ? O.WRONLY : O.RDONLY)) return -E.EBADF;
   const inode = (yield* READ_ONCE(file.f_inode))!;
@@ -149,7 +148,7 @@ export function* vfs_getattr(k: FsKernel, inode: FsInode): Task<List<number>> {
 
 /** fstat(2). @returns the numbers of STAT_FIELDS, or -EBADF */
 export function* sys_fstat(k: FsKernel, task: TaskStruct, fd: number): Task<List<number> | number> {
-  const file = yield* file_of(k, task, fd);
+  const file = yield* k.fget_raw((yield* READ_ONCE(task.files))!, fd);
   if (file === null) return -E.EBADF;
   const stat = yield* k.vfs_getattr((yield* READ_ONCE(file.f_inode)) as FsInode);
   yield* k.fput(file);
@@ -201,19 +200,10 @@ export function* sys_fcntl(
     case F.GETFD:
       if (xa_load(yield* READ_ONCE(files.fd), fd) === null) return -E.EBADF;
       return xa_load(yield* READ_ONCE(files.close_on_exec), fd) === null ? 0 : 1;
-    case F.SETFD: {
-      if (xa_load(yield* READ_ONCE(files.fd), fd) === null) return -E.EBADF;
-      const set = xa_store(
-        k,
-        yield* READ_ONCE(files.close_on_exec),
-        fd,
-        (arg & 1) === 1 ? 1 : null,
-      );
-      yield* WRITE_ONCE(files.close_on_exec, set);
-      return 0;
-    }
+    case F.SETFD:
+      return yield* k.set_close_on_exec(files, fd, (arg & 1) === 1);
     case F.GETFL: {
-      const file = yield* file_of(k, task, fd);
+      const file = yield* k.fget_raw(files, fd);
       if (file === null) return -E.EBADF;
       const flags = yield* READ_ONCE(file.f_flags);
       yield* k.fput(file);

@@ -23,6 +23,7 @@ import { may_create, may_delete, MAY_WRITE } from '../walk/permission.js';
 import { current_umask } from './open.js';
 
 const PERMISSIONS = 0o7777;
+const S_ISGID = 0o2000;
 const FOLLOW = 1;
 
 function* put_nd(k: FsKernel, nd: Nameidata): Task<void> {
@@ -362,10 +363,16 @@ export function* notify_change(
     return denied;
   }
   if (uid !== 0 && (yield* READ_ONCE(inode.i_uid)) !== uid) return -E.EPERM;
-  if (what === 'owner' && uid !== 0 && a >= 0 && a !== uid) return -E.EPERM;
+  const gid = yield* READ_ONCE(task.gid);
+  const group = yield* READ_ONCE(inode.i_gid);
+  // An owner keeps the file, and may give it to a group of its own.
+  if (what === 'owner' && uid !== 0) {
+    if ((a >= 0 && a !== uid) || (b >= 0 && b !== gid && b !== group)) return -E.EPERM;
+  }
   yield* spin_lock(inode.i_lock);
   if (what === 'mode') {
-    yield* WRITE_ONCE(inode.i_mode, (mode & S_IFMT) | (a & PERMISSIONS));
+    const keeps = uid === 0 || gid === group ? PERMISSIONS : PERMISSIONS & ~S_ISGID;
+    yield* WRITE_ONCE(inode.i_mode, (mode & S_IFMT) | (a & keeps));
   } else if (what === 'owner') {
     if (a >= 0) yield* WRITE_ONCE(inode.i_uid, a);
     if (b >= 0) yield* WRITE_ONCE(inode.i_gid, b);
@@ -438,6 +445,11 @@ export function* sys_getdents(
   }
   const entries: (string | number)[] = [];
   yield* down_write(inode.i_rwsem);
+  if (yield* READ_ONCE(inode.i_dead)) {
+    yield* up_write(inode.i_rwsem);
+    yield* k.fput(file);
+    return -E.ENOENT;
+  }
   let pos = yield* READ_ONCE(file.f_pos);
   for (const [offset, dentry] of xa_entries(yield* READ_ONCE(inode.i_names))) {
     if (offset < pos) continue;

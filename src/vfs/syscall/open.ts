@@ -10,28 +10,18 @@ import type { TaskStruct } from '../process/structs.js';
 import { S_IFREG, S_ISDIR, S_ISLNK } from '../tmpfs/inode.js';
 import { down_write, super_of, up_write, type FsInode } from '../tmpfs/structs.js';
 import type { Mount } from '../walk/mount.js';
-import { filename_lookup, link_path_walk, LOOKUP, type Nameidata } from '../walk/namei.js';
+import {
+  filename_lookup,
+  link_path_walk,
+  LOOKUP,
+  path_error,
+  type Nameidata,
+} from '../walk/namei.js';
 import { may_create, MAY_EXEC, MAY_READ, MAY_WRITE } from '../walk/permission.js';
-
-/** Flags of open(2); numbers as on x86-64. */
-export const O = {
-  RDONLY: 0,
-  WRONLY: 1,
-  RDWR: 2,
-  ACCMODE: 3,
-  CREAT: 0o100,
-  EXCL: 0o200,
-  TRUNC: 0o1000,
-  APPEND: 0o2000,
-  NONBLOCK: 0o4000,
-  DIRECTORY: 0o200000,
-  NOFOLLOW: 0o400000,
-  CLOEXEC: 0o2000000,
-  PATH: 0o10000000,
-  TMPFILE: 0o20200000,
-} as const;
+import { O } from './flags.js';
 
 const PERMISSIONS = 0o7777;
+const PATH_FLAGS = O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
 const TMPFILE_BIT = 0o20000000;
 const MAXSYMLINKS = 40;
 
@@ -53,14 +43,18 @@ export function* sys_open(
   k: FsKernel,
   task: TaskStruct,
   path: string,
-  flags: number,
+  how: number,
   mode: number,
 ): Task<number> {
+  // Who wants only the place has no use for the rest.
+  const flags = (how & O.PATH) === 0 ? how : how & (O.PATH | PATH_FLAGS);
   const tmpfile = (flags & TMPFILE_BIT) !== 0;
   if (tmpfile && ((flags & O.DIRECTORY) === 0 || (access_of(flags) & MAY_WRITE) === 0)) {
     return -E.EINVAL;
   }
   if ((flags & O.CREAT) !== 0 && (flags & O.DIRECTORY) !== 0 && !tmpfile) return -E.EINVAL;
+  const bad = path_error(k, path);
+  if (bad < 0) return bad;
   const fd = yield* k.alloc_fd(task, 0, (flags & O.CLOEXEC) !== 0);
   if (fd < 0) return fd;
   const files = (yield* READ_ONCE(task.files))!;
@@ -264,7 +258,7 @@ export function* sys_dup(
   cloexec: boolean,
 ): Task<number> {
   const files = (yield* READ_ONCE(task.files))!;
-  const file = yield* k.fget(files, fd);
+  const file = yield* k.fget_raw(files, fd);
   if (file === null) return -E.EBADF;
   const copy = yield* k.alloc_fd(task, min, cloexec);
   if (copy < 0) yield* k.fput(file);
@@ -272,7 +266,7 @@ export function* sys_dup(
   return copy;
 }
 
-/** dup3(2): what was open as `to` is closed first. @returns `to`, -EBADF, -EINVAL */
+/** dup3(2): what was open as `to` is closed. @returns `to`, -EBADF, -EINVAL, -EBUSY. May sleep. */
 export function* sys_dup3(
   k: FsKernel,
   task: TaskStruct,
@@ -283,22 +277,12 @@ export function* sys_dup3(
   if (fd === to || (flags & ~O.CLOEXEC) !== 0) return -E.EINVAL;
   if (to < 0 || to >= (yield* READ_ONCE(task.rlimit_nofile))) return -E.EBADF;
   const files = (yield* READ_ONCE(task.files))!;
-  const file = yield* k.fget(files, fd);
+  const file = yield* k.fget_raw(files, fd);
   if (file === null) return -E.EBADF;
-  const before = yield* k.file_close_fd(files, to);
-  if (before !== null) yield* k.fput(before);
-  const got = yield* k.alloc_fd(task, to, (flags & O.CLOEXEC) !== 0);
-  if (got !== to) {
-    // Another thread was faster.
-    if (got >= 0) yield* k.put_unused_fd(files, got);
-    yield* k.fput(file);
-    return -E.EBUSY;
-  }
-  yield* k.fd_install(files, to, file);
-  return to;
+  return yield* k.do_dup2(files, file, to, (flags & O.CLOEXEC) !== 0);
 }
 
-/** Position of the next read or write, for tests of sharing: F_GETFL's place is sys_fcntl. */
+/** F_SETFL: only O_APPEND and O_NONBLOCK can be changed. @returns 0 or -EBADF */
 export function* set_file_flags(
   k: FsKernel,
   task: TaskStruct,

@@ -84,14 +84,18 @@ export function* sys_umask(_k: FsKernel, task: TaskStruct, mask: number): Task<n
   return old;
 }
 
-/** setresuid(2) and setresgid(2) at once: only the superuser may change anything. -1 keeps. */
+/** setresuid(2) and setresgid(2) at once: only the superuser may become another. -1 keeps. */
 export function* sys_setuid(
   _k: FsKernel,
   task: TaskStruct,
   uid: number,
   gid: number,
 ): Task<number> {
-  if ((yield* READ_ONCE(task.uid)) !== 0) return -E.EPERM;
+  const own = yield* READ_ONCE(task.uid);
+  if (own !== 0) {
+    if (uid >= 0 && uid !== own) return -E.EPERM;
+    if (gid >= 0 && gid !== (yield* READ_ONCE(task.gid))) return -E.EPERM;
+  }
   if (gid >= 0) yield* WRITE_ONCE(task.gid, gid);
   if (uid >= 0) yield* WRITE_ONCE(task.uid, uid);
   return 0;

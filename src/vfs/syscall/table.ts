@@ -5,7 +5,7 @@
  * simulated machine, in the direct build and under an explorer of calls see the same.
  */
 
-import { READ_ONCE, WRITE_ONCE, type List, type Task } from '../../machine/index.js';
+import { E, READ_ONCE, WRITE_ONCE, type List, type Task } from '../../machine/index.js';
 import type { FsKernel } from '../fs-kernel.js';
 import { array_of, bytes_of, text_of } from '../platform/index.js';
 import type { TaskStruct } from '../process/structs.js';
@@ -78,6 +78,7 @@ export const syscall_table = {
     count: number,
     pos: number,
   ): Task<string | number> {
+    if (pos < 0) return -E.EINVAL;
     const bytes = yield* k.sys_read(t, fd, count, pos);
     return typeof bytes === 'number' ? bytes : text_of(bytes);
   },
@@ -97,6 +98,7 @@ export const syscall_table = {
     return yield* k.sys_write(t, fd, bytes_of(data), -1);
   },
   *pwrite(k: FsKernel, t: TaskStruct, fd: number, data: Data, pos: number): Task<number> {
+    if (pos < 0) return -E.EINVAL;
     return yield* k.sys_write(t, fd, bytes_of(data), pos);
   },
   *lseek(k: FsKernel, t: TaskStruct, fd: number, offset: number, whence = EMPTY): Task<number> {

@@ -356,6 +356,12 @@ function* restart_at_root(k: FsKernel, nd: Nameidata): Task<void> {
   yield* set_root(k, nd, 'root');
 }
 
+/** What is wrong with a path as a text: -ENOENT for none, -ENAMETOOLONG; else 0. */
+export function path_error(k: FsKernel, path: string): number {
+  if (path === '') return -E.ENOENT;
+  return isTooLong(k, path, PATH_MAX - 1) ? -E.ENAMETOOLONG : 0;
+}
+
 /** Begin a walk. Enters RCU if it is to be an rcu-walk. Source: fs/namei.c. */
 export function* path_init(
   k: FsKernel,
@@ -401,8 +407,8 @@ export function* filename_lookup(
   path: string,
   flags: number,
 ): Task<Nameidata | number> {
-  if (path === '') return -E.ENOENT;
-  if (isTooLong(k, path, PATH_MAX - 1)) return -E.ENAMETOOLONG;
+  const bad = path_error(k, path);
+  if (bad < 0) return bad;
   const nd = yield* path_walk(k, task, path, flags, true);
   if (nd !== -E.ECHILD) return nd;
   yield* cover(AGAIN);
