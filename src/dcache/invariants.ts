@@ -34,8 +34,9 @@ function chain_of(k: DcacheKernel, dentry: Dentry): Dentry[] | null {
   if (is_locked(bucket.lock.value)) return null;
   const chain: Dentry[] = [];
   for (let at = bucket.first.value; at !== null; at = at.d_hash_next.value) {
-    if (chain.length > 0 && at === chain[0]) break;
+    const seen = chain.includes(at);
     chain.push(at);
+    if (seen) break;
   }
   return chain;
 }

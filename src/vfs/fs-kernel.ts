@@ -21,6 +21,7 @@ import {
 } from '../machine/index.js';
 import { DCACHE, type Dentry } from '../dcache/index.js';
 import { fs_functions } from './fs-functions.js';
+import { fs_at_rest, rule_fs_inode } from './fs-rules.js';
 import { create_kernel, type KernelOptions, type VfsKernel } from './kernel.js';
 import { DHASH_ENTRIES, type Xa } from './platform/index.js';
 import { File, FilesStruct, FsStruct, TaskStruct } from './process/structs.js';
@@ -135,7 +136,17 @@ export function create_fs_kernel(machine: Machine, options: FsOptions = {}): FsK
   const reuse: ReusePolicy = options.reuse ?? 'never';
   let supers = 0;
   const state: FsState = {
-    fs_inode_cache: machine.global(new Slab('inode', (sb: SuperBlock) => new FsInode(sb), reuse)),
+    fs_inode_cache: machine.global(
+      new Slab(
+        'inode',
+        (sb: SuperBlock) => {
+          const inode = new FsInode(sb);
+          if (machine.ruled) rule_fs_inode(machine, inode);
+          return inode;
+        },
+        reuse,
+      ),
+    ),
     filp_cache: machine.global(new Slab('filp', () => new File())),
     files_cache: machine.global(new Slab('files_cache', () => new FilesStruct())),
     fs_cache: machine.global(new Slab('fs_cache', () => new FsStruct())),
@@ -167,6 +178,7 @@ export function create_fs_kernel(machine: Machine, options: FsOptions = {}): FsK
   };
   Object.assign(kernel, state);
   bind_functions(kernel, own);
+  if (machine.ruled) machine.atRest.push(() => fs_at_rest(machine, kernel));
   state.init_task.task = machine.boot(() => boot(kernel, options));
   return kernel;
 }
