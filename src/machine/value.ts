@@ -176,3 +176,8 @@ export class ValueTable {
     return text(`${typeof value} ${(value as bigint | number | string | symbol).toString()}`);
   }
 }
+
+/** The items of a cell that holds a list or nothing. */
+export function itemsOf(value: unknown): readonly unknown[] {
+  return value instanceof List ? (value.items as readonly unknown[]) : [];
+}
