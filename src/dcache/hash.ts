@@ -8,6 +8,7 @@
  */
 
 import {
+  bit_spin_lock,
   lockdep_assert_held,
   READ_ONCE,
   smp_store_release,
@@ -34,7 +35,7 @@ export function* d_unhashed(_k: DcacheKernel, dentry: Dentry): Task<boolean> {
 export function* __d_rehash(k: DcacheKernel, dentry: Dentry): Task<void> {
   yield* lockdep_assert_held(dentry.d_lockref);
   const bucket = d_hash(k, yield* READ_ONCE(dentry.d_hash_len));
-  yield* spin_lock(bucket.lock);
+  yield* bit_spin_lock(bucket.lock);
   const first = yield* READ_ONCE(bucket.first);
   yield* WRITE_ONCE(dentry.d_hash_next, first);
   if (first !== null) yield* WRITE_ONCE(first.d_hash_pprev, dentry);
@@ -57,7 +58,7 @@ export function* d_rehash(k: DcacheKernel, dentry: Dentry): Task<void> {
  */
 export function* ___d_drop(k: DcacheKernel, dentry: Dentry): Task<void> {
   const bucket = d_hash(k, yield* READ_ONCE(dentry.d_hash_len));
-  yield* spin_lock(bucket.lock);
+  yield* bit_spin_lock(bucket.lock);
   const next = yield* READ_ONCE(dentry.d_hash_next);
   const pprev = (yield* READ_ONCE(dentry.d_hash_pprev))!;
   yield* WRITE_ONCE(pprev instanceof Dentry ? pprev.d_hash_next : pprev.first, next);

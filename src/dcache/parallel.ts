@@ -8,6 +8,7 @@
 
 import {
   await_until,
+  bit_spin_lock,
   branch,
   cmpxchg,
   cover,
@@ -199,7 +200,7 @@ export function* d_join_lookup(
 ): Task<Dentry | null> {
   const hash = full_name_hash(name);
   const bucket = in_lookup_hash(k, hash);
-  yield* spin_lock(bucket.lock);
+  yield* bit_spin_lock(bucket.lock);
   if ((yield* READ_ONCE(i_dir_seq)) !== seq) {
     // Somebody left the in-lookup hash for the other one since we looked there.
     yield* cover(ADDED);
@@ -277,7 +278,7 @@ export function* d_wait_lookup(k: DcacheKernel, dentry: Dentry): Task<void> {
 export function* __d_lookup_unhash(k: DcacheKernel, dentry: Dentry): Task<WaitQueue | null> {
   yield* lockdep_assert_held(dentry.d_lockref);
   const bucket = in_lookup_hash(k, yield* READ_ONCE(dentry.d_hash_len));
-  yield* spin_lock(bucket.lock);
+  yield* bit_spin_lock(bucket.lock);
   const flags = yield* READ_ONCE(dentry.d_flags);
   const gone = DCACHE.PAR_LOOKUP | DCACHE.LOOKUP_WAITERS;
   yield* WRITE_ONCE(dentry.d_flags, flags & ~gone);

@@ -9,7 +9,6 @@
 import {
   branch,
   cover,
-  might_sleep,
   read,
   READ_ONCE,
   spin_lock,
@@ -142,7 +141,6 @@ export function* shrink_kill(k: DcacheKernel, dentry: Dentry): Task<void> {
   let parent = yield* k.__dentry_kill(dentry);
   while (parent !== null) {
     yield* cover(PARENT_TOO);
-    yield* might_sleep('shrink_dentry_list');
     parent = yield* k.dentry_kill(parent);
   }
 }

@@ -30,10 +30,15 @@ export interface History {
   readonly identifiers: readonly string[];
   /** The title of the bug in the variant `buggy`. */
   readonly expect: string;
-  /** The smallest interleaving that shows it. */
+  /** The smallest interleaving that shows it; of a livelock, into its cycle and once round. */
   readonly witness: { readonly steps: number; readonly switches: number };
-  /** Branches that some interleaving has to take, or the scenario is not about what it says. */
+  /**
+   * Branches that some interleaving of the variant `fixed` has to take, or the scenario is not about
+   * what it says.
+   */
   readonly about: readonly Branch[];
+  /** Likewise of the variant `buggy`; left out where they are the same. */
+  readonly wrong?: readonly Branch[];
 }
 
 export interface Scenario {

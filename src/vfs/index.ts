@@ -11,7 +11,7 @@ export * from './libfs.js';
 export * from './numbers.js';
 export * from './stashed.js';
 export * from './super.js';
-export { vfs_functions } from './functions.js';
+export { vfs_functions, vfs_functions_v6_9 } from './functions.js';
 export { stashed_dentry_operations } from './pidfs.js';
 export { fs_functions } from './fs-functions.js';
 export { create_fs_kernel, type FsKernel, type FsOptions } from './fs-kernel.js';

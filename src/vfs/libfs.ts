@@ -42,6 +42,8 @@ const NEGATIVE = branch(
   'sees a negative dentry and leaves the stash alone',
 );
 
+const CLEARS = branch('stashed_dentry_prune', 'takes its dentry out of the stash');
+
 export const LIBFS_BRANCHES: readonly Branch[] = [
   REUSED,
   LOST,
@@ -49,6 +51,7 @@ export const LIBFS_BRANCHES: readonly Branch[] = [
   FOUND_LIVE,
   TAKES_OVER,
   TRIES_AGAIN,
+  CLEARS,
   NOT_MINE,
   NEGATIVE,
 ];
@@ -59,6 +62,7 @@ export const STASH = {
   FOUND_LIVE,
   TAKES_OVER,
   TRIES_AGAIN,
+  CLEARS,
   NOT_MINE,
   NEGATIVE,
   REUSED,
@@ -210,5 +214,6 @@ export function* stashed_dentry_prune(_k: VfsKernel, dentry: Dentry): Task<void>
     yield* cover(NEGATIVE);
     return;
   }
-  if (!(yield* try_cmpxchg(stashed, dentry, null))) yield* cover(NOT_MINE);
+  const mine = yield* try_cmpxchg(stashed, dentry, null);
+  yield* cover(mine ? CLEARS : NOT_MINE);
 }

@@ -3,6 +3,8 @@
  */
 
 import {
+  branch,
+  cover,
   READ_ONCE,
   smp_rmb,
   try_cmpxchg,
@@ -20,10 +22,15 @@ function* nothing(_k: VfsKernel, _dentry: Dentry): Task<void> {
   yield* smp_rmb();
 }
 
+export const CLEARS_LATE = branch('clear_late', 'takes its dentry out of the stash');
+
+export const CLEARS_LAST = branch('put_then_clear', 'takes its dentry out of the stash');
+
 /** Clear the stash only in d_release, when the inode and its reference are gone. */
 function* clear_late(_k: VfsKernel, dentry: Dentry): Task<void> {
   const stashed = (yield* READ_ONCE(dentry.d_fsdata)) as Stash;
   yield* try_cmpxchg(stashed, dentry, null);
+  yield* cover(CLEARS_LATE);
 }
 
 /** Put the object's reference first, then clear the stash that lives in it. */
@@ -35,6 +42,7 @@ function* put_then_clear(k: VfsKernel, dentry: Dentry): Task<void> {
   yield* inode.i_sb.s_fs_info.put_data(k as never, data as StashedObject);
   const stashed = (yield* READ_ONCE(dentry.d_fsdata)) as Stash;
   yield* try_cmpxchg(stashed, dentry, null);
+  yield* cover(CLEARS_LAST);
 }
 
 /** Look, then store: nobody else would clear our own dentry. */

@@ -43,6 +43,7 @@ function loop({ guard, alive, takeOver }: Loop): Variant['functions'][string] {
       const got = yield* k[alive](old.d_lockref);
       if (guard === 'reference') yield* k.rcu_read_unlock();
       if (got) {
+        yield* cover(STASH.FOUND_LIVE);
         result = old;
         break;
       }

@@ -9,15 +9,7 @@
  * pointer for NULL, and d_delete is not needed any more.
  */
 
-import {
-  cmpxchg,
-  cover,
-  E,
-  ERR_PTR,
-  IS_ERR,
-  type ErrPtr,
-  type Task,
-} from '../../../machine/index.js';
+import type { ErrPtr, Task } from '../../../machine/index.js';
 import type { Dentry } from '../../../dcache/index.js';
 import {
   STASH,
@@ -26,6 +18,7 @@ import {
   type SuperBlock,
   type VfsKernel,
 } from '../../../vfs/index.js';
+import { GIVES_UP, install_once } from '../../variants/install-once.js';
 import { nsfs_2016 } from '../../variants/nsfs-2016.js';
 import { stashRace } from './stash-race.js';
 
@@ -36,14 +29,7 @@ function* path_from_new_dentry(
   sb: SuperBlock,
   data: StashedObject,
 ): Task<Dentry | ErrPtr> {
-  const dentry = yield* k.prepare_anon_dentry(stashed, sb, data);
-  if (IS_ERR(dentry)) return dentry;
-  if ((yield* cmpxchg(stashed, null, dentry)) === null) {
-    yield* cover(STASH.INSTALLED);
-    return dentry;
-  }
-  yield* k.dput(dentry);
-  return ERR_PTR(-E.EAGAIN);
+  return yield* install_once(k, stashed, sb, data, { lost: (dentry) => k.dput(dentry) });
 }
 
 export const b03 = stashRace({
@@ -55,7 +41,8 @@ export const b03 = stashRace({
     identifiers: ['159a0d9fd50b', '2558e3b23112'],
     expect: 'invariant: an open dentry is in the stash',
     witness: { steps: 11, switches: 2 },
-    about: [STASH.INSTALLED, STASH.NEGATIVE],
+    about: [GIVES_UP, STASH.NEGATIVE],
+    wrong: [GIVES_UP],
   },
   buggy: { ...nsfs_2016, functions: { ...nsfs_2016.functions, path_from_new_dentry } },
   fixed: nsfs_2016,

@@ -37,7 +37,7 @@ export const b05 = rfcRace({
     year: 2025,
     identifiers: ['20250617-work-pidfs-v2-0-529ca1990401@kernel.org'],
     expect: 'WARNING: possible circular locking dependency detected in pidfs_dentry_prune',
-    witness: { steps: 34, switches: 0 },
+    witness: { steps: 37, switches: 0 },
     about: [STASHED, DROPPED, REFUSED],
   },
   buggy: { pidfs_dentry_prune },

@@ -8,7 +8,7 @@
  */
 
 import { STASH } from '../../../vfs/index.js';
-import { path_from_new_dentry } from '../../variants/install-once.js';
+import { GIVES_UP, path_from_new_dentry } from '../../variants/install-once.js';
 import { v6_11 } from '../../variants/releases.js';
 import { stashRace } from './stash-race.js';
 
@@ -22,6 +22,7 @@ export const b06 = stashRace({
     expect: 'invariant: no -EAGAIN to the caller in process',
     witness: { steps: 12, switches: 2 },
     about: [STASH.FOUND_LIVE, STASH.LOST],
+    wrong: [GIVES_UP],
   },
   buggy: { functions: { path_from_new_dentry } },
   fixed: v6_11,

@@ -9,17 +9,7 @@
  * helper puts it when an existing dentry is used.
  */
 
-import {
-  cmpxchg,
-  cover,
-  cpu_relax,
-  E,
-  ERR_PTR,
-  IS_ERR,
-  PTR_ERR,
-  type ErrPtr,
-  type Task,
-} from '../../../machine/index.js';
+import type { ErrPtr, Task } from '../../../machine/index.js';
 import type { Dentry } from '../../../dcache/index.js';
 import {
   STASH,
@@ -28,6 +18,7 @@ import {
   type SuperBlock,
   type VfsKernel,
 } from '../../../vfs/index.js';
+import { come_again, delete_and_put, GIVES_UP, install_once } from '../../variants/install-once.js';
 import { v6_11 } from '../../variants/releases.js';
 import { stashRace } from './stash-race.js';
 
@@ -37,11 +28,7 @@ function* get_stashed_path(
   sb: SuperBlock,
   data: StashedObject,
 ): Task<Dentry | ErrPtr> {
-  for (;;) {
-    const dentry = yield* k.path_from_stashed(data.stashed, sb, data);
-    if (!IS_ERR(dentry) || PTR_ERR(dentry) !== -E.EAGAIN) return dentry;
-    yield* cpu_relax();
-  }
+  return yield* come_again(k, sb, data, false);
 }
 
 function* path_from_stashed(
@@ -61,16 +48,10 @@ function* path_from_new_dentry(
   sb: SuperBlock,
   data: StashedObject,
 ): Task<Dentry | ErrPtr> {
-  const dentry = yield* k.prepare_anon_dentry(stashed, sb, data);
-  if (IS_ERR(dentry)) return dentry;
-  if ((yield* cmpxchg(stashed, null, dentry)) === null) {
-    yield* cover(STASH.INSTALLED);
-    yield* k.get_data(data);
-    return dentry;
-  }
-  yield* k.d_delete(dentry);
-  yield* k.dput(dentry);
-  return ERR_PTR(-E.EAGAIN);
+  return yield* install_once(k, stashed, sb, data, {
+    installed: () => k.get_data(data),
+    lost: (dentry) => delete_and_put(k, dentry),
+  });
 }
 
 export const b07 = stashRace({
@@ -83,6 +64,7 @@ export const b07 = stashRace({
     expect: 'invariant: references are balanced',
     witness: { steps: 19, switches: 2 },
     about: [STASH.FOUND_LIVE, STASH.LOST],
+    wrong: [GIVES_UP],
   },
   fs: 'pidfs',
   buggy: { functions: { get_stashed_path, path_from_stashed, path_from_new_dentry } },
@@ -91,4 +73,34 @@ export const b07 = stashRace({
     ['opener', 'open'],
     ['opener2', 'open'],
   ],
+});
+
+/** The caller puts its reference on every dentry that it gets, a new one's too. */
+const put_always = function* get_stashed_path(
+  k: VfsKernel,
+  sb: SuperBlock,
+  data: StashedObject,
+): Task<Dentry | ErrPtr> {
+  yield* k.get_data(data);
+  const dentry = yield* k.path_from_stashed(data.stashed, sb, data);
+  yield* sb.s_fs_info.put_data(k as never, data);
+  return dentry;
+};
+
+/** The nsfs half of the same draft: one call is enough. */
+export const b07b = stashRace({
+  name: 'b07b-put-after-new',
+  title: 'the caller puts the reference that the new inode owns',
+  history: {
+    id: 'B07b',
+    year: 2024,
+    identifiers: ['20240218-neufahrzeuge-brauhaus-fb0eb6459771@brauner'],
+    expect: 'KASAN: slab-use-after-free Read in release',
+    witness: { steps: 14, switches: 0 },
+    about: [STASH.INSTALLED, STASH.CLEARS],
+    wrong: [STASH.INSTALLED],
+  },
+  buggy: { functions: { get_stashed_path: put_always, path_from_stashed } },
+  fixed: v6_11,
+  tasks: [['owner', 'open', 'reap', 'close']],
 });

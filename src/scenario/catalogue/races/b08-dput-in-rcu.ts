@@ -26,6 +26,7 @@ export const b08 = stashRace({
     expect: 'BUG: sleeping function called from invalid context in iput',
     witness: { steps: 11, switches: 2 },
     about: [STASH.FOUND_LIVE, STASH.LOST],
+    wrong: [STASH.FOUND_LIVE],
   },
   buggy: { functions: { stash_dentry, path_from_new_dentry } },
   fixed: v6_11,

@@ -8,13 +8,19 @@
  * same gap: it returns the error pointer that it found, without putting the caller's reference.
  */
 
-import { cover, IS_ERR, type ErrPtr, type Task } from '../../../machine/index.js';
+import { IS_ERR, type ErrPtr, type Task } from '../../../machine/index.js';
 import type { Dentry } from '../../../dcache/index.js';
-import { STASH, type Stash, type StashedObject, type SuperBlock } from '../../../vfs/index.js';
+import {
+  STASH,
+  vfs_functions,
+  type Stash,
+  type StashedObject,
+  type SuperBlock,
+} from '../../../vfs/index.js';
 import { FORBIDDEN, REFUSED, rfcRace, type RfcKernel } from './pidfs-rfc.js';
 
 /** The dentry that could not be stashed is dropped on the floor. */
-function* pidfs_path_new(
+function* path_from_new_dentry(
   k: RfcKernel,
   stashed: Stash,
   sb: SuperBlock,
@@ -22,27 +28,21 @@ function* pidfs_path_new(
 ): Task<Dentry | ErrPtr> {
   const dentry = yield* k.prepare_anon_dentry(stashed, sb, data);
   if (IS_ERR(dentry)) return dentry;
-  const winner = yield* k.pidfs_stash_dentry(stashed, dentry);
-  if (IS_ERR(winner)) return winner;
-  if (winner !== dentry) yield* k.dput(dentry);
+  const winner = yield* k.stash_dentry(stashed, dentry);
+  if (!IS_ERR(winner) && winner !== dentry) yield* k.dput(dentry);
   return winner;
 }
 
 /** The first look returns an error without putting the reference. */
-function* pidfs_path(
+function* path_from_stashed(
   k: RfcKernel,
   stashed: Stash,
   sb: SuperBlock,
   data: StashedObject,
 ): Task<Dentry | ErrPtr> {
-  const found = yield* k.pidfs_stashed_get(stashed);
+  const found = yield* k.rcu_access_pointer(stashed);
   if (IS_ERR(found)) return found;
-  if (found !== null) {
-    yield* cover(STASH.REUSED);
-    yield* sb.s_fs_info.put_data(k as never, data);
-    return found;
-  }
-  return yield* k.pidfs_path_new(stashed, sb, data);
+  return yield* vfs_functions.path_from_stashed(k, stashed, sb, data);
 }
 
 const tasks = [
@@ -61,7 +61,7 @@ export const b09 = rfcRace({
     witness: { steps: 13, switches: 2 },
     about: [FORBIDDEN, REFUSED],
   },
-  buggy: { pidfs_path_new },
+  buggy: { path_from_new_dentry },
   tasks,
 });
 
@@ -75,7 +75,8 @@ export const b09b = rfcRace({
     expect: 'invariant: references are balanced',
     witness: { steps: 8, switches: 1 },
     about: [FORBIDDEN, STASH.REUSED],
+    wrong: [FORBIDDEN],
   },
-  buggy: { pidfs_path },
+  buggy: { path_from_stashed },
   tasks,
 });

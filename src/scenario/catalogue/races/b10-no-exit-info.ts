@@ -10,28 +10,37 @@
  */
 
 import {
+  branch,
+  cover,
   E,
   ERR_PTR,
-  IS_ERR,
   READ_ONCE,
   WRITE_ONCE,
   type ErrPtr,
   type Task,
 } from '../../../machine/index.js';
 import type { Dentry } from '../../../dcache/index.js';
-import type { Stash, StashedObject, SuperBlock } from '../../../vfs/index.js';
+import {
+  vfs_functions,
+  type Stash,
+  type StashedObject,
+  type SuperBlock,
+} from '../../../vfs/index.js';
 import { FORBIDDEN, REFUSED, rfcRace, type RfcKernel } from './pidfs-rfc.js';
+
+const KEEPS_NOTHING = branch('pidfs_exit', 'keeps nothing, as nobody has a dentry');
 
 /** Keeps the status if somebody has a dentry, then unhashes the task; no lock around the two. */
 function* pidfs_exit(k: RfcKernel, data: StashedObject): Task<void> {
   const found = yield* READ_ONCE(data.stashed);
   if (found !== null) yield* WRITE_ONCE(k.life.exit_info, true);
+  else yield* cover(KEEPS_NOTHING);
   yield* WRITE_ONCE(k.life.reaped, true);
   if (found !== null) yield* k.dput(found);
 }
 
 /** Looks whether the task exists, and then takes its time. */
-function* pidfs_path_new(
+function* path_from_new_dentry(
   k: RfcKernel,
   stashed: Stash,
   sb: SuperBlock,
@@ -41,11 +50,7 @@ function* pidfs_path_new(
     yield* sb.s_fs_info.put_data(k as never, data);
     return ERR_PTR(-E.ESRCH);
   }
-  const dentry = yield* k.prepare_anon_dentry(stashed, sb, data);
-  if (IS_ERR(dentry)) return dentry;
-  const winner = yield* k.pidfs_stash_dentry(stashed, dentry);
-  if (winner !== dentry) yield* k.dput(dentry);
-  return winner;
+  return yield* vfs_functions.path_from_new_dentry(k, stashed, sb, data);
 }
 
 export const b10 = rfcRace({
@@ -56,10 +61,12 @@ export const b10 = rfcRace({
     year: 2025,
     identifiers: ['20250617-work-pidfs-v2-0-529ca1990401@kernel.org'],
     expect: 'invariant: a pidfd of a reaped task has its exit information',
-    witness: { steps: 14, switches: 2 },
+    witness: { steps: 17, switches: 2 },
     about: [FORBIDDEN, REFUSED],
+    wrong: [KEEPS_NOTHING],
   },
-  buggy: { pidfs_exit, pidfs_path_new },
+  buggy: { pidfs_exit, path_from_new_dentry },
+  unruled: ['no dput of a dead or unused dentry, no dget of an unused one'],
   tasks: [
     ['owner', 'exit'],
     ['opener', 'open'],

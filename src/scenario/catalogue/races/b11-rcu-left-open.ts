@@ -12,16 +12,14 @@ import {
   branch,
   cover,
   E,
-  kmem_cache_alloc,
-  kmem_cache_free,
   READ_ONCE,
-  Slab,
   Struct,
   WRITE_ONCE,
   type Cell,
   type Task,
 } from '../../../machine/index.js';
 import type { VfsKernel } from '../../../vfs/index.js';
+import { allocate } from './allocate.js';
 import { smallRace } from './small-race.js';
 
 const MISSING = branch('ns_ioctl', 'finds no process of this number');
@@ -74,11 +72,7 @@ const forgetful = function* ns_ioctl(k: VfsKernel, table: PidTable): Task<number
 function* release_task(k: VfsKernel, table: PidTable): Task<void> {
   const task = yield* READ_ONCE(table.task);
   yield* WRITE_ONCE(table.task, null);
-  if (task !== null) yield* k.call_rcu(task, delayed_put_task_struct);
-}
-
-function* delayed_put_task_struct(_k: VfsKernel, task: TaskStruct): Task<void> {
-  yield* kmem_cache_free(task);
+  if (task !== null) yield* k.kfree_rcu(task);
 }
 
 const own = { ns_ioctl, release_task };
@@ -93,15 +87,13 @@ export const b11 = smallRace({
     expect: 'WARNING: RCU read-side section left open at task exit',
     witness: { steps: 3, switches: 1 },
     about: [MISSING, FOUND],
+    wrong: [MISSING],
   },
   own,
   buggy: { ns_ioctl: forgetful },
   objects: (machine) => {
     const table = machine.global(new PidTable(), 'pid_table');
-    const slab = machine.global(new Slab('task_struct', () => new TaskStruct()));
-    machine.boot(function* () {
-      yield* WRITE_ONCE(table.task, yield* kmem_cache_alloc(slab));
-    });
+    allocate(machine, () => new TaskStruct(), table.task);
     return table;
   },
   tasks: {

@@ -23,6 +23,7 @@ import { smallRace } from './small-race.js';
 
 const ACTIVE = branch('ns_tree_lookup', 'finds a namespace that is in use');
 const INACTIVE = branch('ns_tree_lookup', 'refuses a namespace that nobody uses');
+const PLAIN = branch('ns_tree_lookup', 'takes a reference, in use or not');
 
 class Namespace extends Struct {
   readonly count = this.cell('__ns_ref', 2);
@@ -64,6 +65,7 @@ function* ns_tree_lookup(k: Kernel, ns: Namespace): Task<boolean> {
 }
 
 const plain_reference = function* ns_tree_lookup(_k: unknown, ns: Namespace): Task<boolean> {
+  yield* cover(PLAIN);
   yield* atomic_fetch_add(ns.count, 1);
   yield* atomic_fetch_add(ns.active, 1);
   return true;
@@ -90,6 +92,7 @@ export const b13 = smallRace({
     expect: 'invariant: a namespace that nobody uses stays so',
     witness: { steps: 4, switches: 1 },
     about: [ACTIVE, INACTIVE],
+    wrong: [PLAIN],
   },
   own,
   buggy: { ns_tree_lookup: plain_reference },

@@ -95,6 +95,7 @@ export const b15 = smallRace({
     expect: 'BUG: unable to handle kernel NULL pointer dereference in link_path_walk',
     witness: { steps: 30, switches: 2 },
     about: [STALE, VALID],
+    wrong: [VALID],
   },
   own: { path_init, set_fs_pwd },
   buggy: { dentry_unlink_inode },

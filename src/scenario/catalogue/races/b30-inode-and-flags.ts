@@ -67,6 +67,7 @@ export const b30 = smallRace({
     expect: 'BUG: unable to handle kernel NULL pointer dereference in step_into',
     witness: { steps: 11, switches: 2 },
     about: [POSITIVE, MISSING, CHANGED],
+    wrong: [POSITIVE, MISSING],
   },
   own: { lookup_fast },
   buggy: { lookup_fast: unchecked },

@@ -56,6 +56,7 @@ const trusting = function* nfs_set_verifier(_k: VfsKernel, dentry: Dentry): Task
   const parent = yield* READ_ONCE(dentry.d_parent);
   const dir = (yield* READ_ONCE(parent!.d_inode)) as Inode;
   yield* READ_ONCE(dir.i_mode);
+  yield* cover(SET);
   yield* spin_unlock(dentry.d_lockref);
 };
 
@@ -69,6 +70,7 @@ export const b35 = smallRace({
     expect: 'BUG: unable to handle kernel NULL pointer dereference in nfs_set_verifier',
     witness: { steps: 70, switches: 2 },
     about: [SET, GONE],
+    wrong: [SET],
   },
   own: { nfs_set_verifier },
   buggy: { nfs_set_verifier: trusting },

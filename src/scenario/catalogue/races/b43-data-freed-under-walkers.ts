@@ -11,16 +11,15 @@
 import {
   branch,
   cover,
-  kmem_cache_alloc,
   kmem_cache_free,
   READ_ONCE,
-  Slab,
   Struct,
   WRITE_ONCE,
   type Cell,
   type Task,
 } from '../../../machine/index.js';
 import type { VfsKernel } from '../../../vfs/index.js';
+import { allocate } from './allocate.js';
 import { smallRace } from './small-race.js';
 
 const READS = branch('proc_pid_permission', "reads the super block's private data");
@@ -53,11 +52,7 @@ function* proc_pid_permission(k: VfsKernel, sb: ProcSuper): Task<number> {
 function* proc_kill_sb(k: VfsKernel, sb: ProcSuper): Task<void> {
   yield* WRITE_ONCE(sb.s_root, false);
   const info = (yield* READ_ONCE(sb.s_fs_info))!;
-  yield* k.call_rcu(info, free_info);
-}
-
-function* free_info(_k: VfsKernel, info: ProcFsInfo): Task<void> {
-  yield* kmem_cache_free(info);
+  yield* k.kfree_rcu(info);
 }
 
 const at_once = function* proc_kill_sb(_k: VfsKernel, sb: ProcSuper): Task<void> {
@@ -81,10 +76,7 @@ export const b43 = smallRace({
   buggy: { proc_kill_sb: at_once },
   objects: (machine) => {
     const sb = machine.global(new ProcSuper(), 'proc');
-    const slab = machine.global(new Slab('proc_fs_info', () => new ProcFsInfo()));
-    machine.boot(function* () {
-      yield* WRITE_ONCE(sb.s_fs_info, yield* kmem_cache_alloc(slab));
-    });
+    allocate(machine, () => new ProcFsInfo(), sb.s_fs_info);
     return sb;
   },
   tasks: {

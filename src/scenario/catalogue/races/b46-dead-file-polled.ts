@@ -11,12 +11,10 @@
 import {
   branch,
   cover,
-  kmem_cache_alloc,
   kmem_cache_free,
   READ_ONCE,
   refcount_dec,
   refcount_inc,
-  Slab,
   spin_lock,
   spin_unlock,
   Struct,
@@ -27,6 +25,7 @@ import {
   type Spinlock,
   type Task,
 } from '../../../machine/index.js';
+import { allocate } from './allocate.js';
 import { smallRace } from './small-race.js';
 
 const POLLED = branch('ep_item_poll', 'polls the file');
@@ -94,7 +93,10 @@ function* ep_item_poll(k: Kernel, ep: EventPoll): Task<void> {
 const unpinned = function* ep_item_poll(k: Kernel, ep: EventPoll): Task<void> {
   yield* spin_lock(ep.mtx);
   const file = yield* READ_ONCE(ep.epi);
-  if (file !== null) yield* k.vfs_poll(file);
+  if (file !== null) {
+    yield* cover(POLLED);
+    yield* k.vfs_poll(file);
+  }
   yield* spin_unlock(ep.mtx);
 };
 
@@ -111,18 +113,13 @@ export const b46 = smallRace({
     expect: 'refcount_t: addition on 0; use-after-free in vfs_poll',
     witness: { steps: 4, switches: 1 },
     about: [POLLED, DEAD],
+    wrong: [POLLED],
   },
   own,
   buggy: { ep_item_poll: unpinned },
   objects: (machine) => {
     const ep = machine.global(new EventPoll(), 'eventpoll');
-    const slab = machine.global(new Slab('file', () => new PolledFile()));
-    const file = machine.boot(function* () {
-      const made = (yield* kmem_cache_alloc(slab))!;
-      yield* WRITE_ONCE(ep.epi, made);
-      return made;
-    });
-    return { ep, file };
+    return { ep, file: allocate(machine, () => new PolledFile(), ep.epi) };
   },
   tasks: {
     *poller(k, { ep }) {

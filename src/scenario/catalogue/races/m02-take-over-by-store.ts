@@ -23,6 +23,7 @@ export const m02 = stashRace({
     expect: 'invariant: an open dentry is in the stash',
     witness: { steps: 60, switches: 2 },
     about: [STASH.FOUND_LIVE],
+    wrong: [STASH.TAKES_OVER],
   },
   buggy: mutation(LOOP_MUTATIONS, 'm2-store'),
   fixed: v6_11,

@@ -34,6 +34,7 @@ export const m06 = stashRace({
     expect: 'invariant: an open dentry is in the stash',
     witness: { steps: 10, switches: 3 },
     about: [REVIVED, STASH.FOUND_LIVE],
+    wrong: [REVIVED, STASH.TAKES_OVER],
   },
   buggy: mutation(LOOP_MUTATIONS, 'm6-not-zero'),
   fixed: v6_11,

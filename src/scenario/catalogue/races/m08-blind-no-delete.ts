@@ -22,6 +22,7 @@ export const m08 = stashRace({
     expect: 'invariant: an open dentry is in the stash',
     witness: { steps: 16, switches: 2 },
     about: [STASH.LOST, STASH.NOT_MINE],
+    wrong: [STASH.LOST],
   },
   buggy: mutation(END_MUTATIONS, 'm8-blind-no-delete'),
   fixed: v6_11,

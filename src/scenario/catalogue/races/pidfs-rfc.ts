@@ -34,6 +34,7 @@ import { Dentry } from '../../../dcache/index.js';
 import {
   Inode,
   STASH,
+  vfs_functions,
   type Stash,
   type StashedObject,
   type SuperBlock,
@@ -110,34 +111,14 @@ function* pidfs_stash_dentry(k: RfcKernel, stashed: Stash, dentry: Dentry): Task
   return result;
 }
 
-/** path_from_stashed with the series's own stash hook. May sleep. */
-function* pidfs_path(
+/** What the kernel checks of a dentry, which an error pointer passes. */
+function* check_stashed(
   k: RfcKernel,
+  found: Dentry | ErrPtr,
   stashed: Stash,
-  sb: SuperBlock,
   data: StashedObject,
 ): Task<Dentry | ErrPtr> {
-  const found = yield* k.pidfs_stashed_get(stashed);
-  if (found !== null) {
-    yield* cover(STASH.REUSED);
-    yield* sb.s_fs_info.put_data(k as never, data);
-    return found;
-  }
-  return yield* k.pidfs_path_new(stashed, sb, data);
-}
-
-/** The second half: make a dentry and try to stash it. The loser goes here, and on errors too. */
-function* pidfs_path_new(
-  k: RfcKernel,
-  stashed: Stash,
-  sb: SuperBlock,
-  data: StashedObject,
-): Task<Dentry | ErrPtr> {
-  const dentry = yield* k.prepare_anon_dentry(stashed, sb, data);
-  if (IS_ERR(dentry)) return dentry;
-  const winner = yield* k.pidfs_stash_dentry(stashed, dentry);
-  if (winner !== dentry) yield* k.dput(dentry);
-  return winner;
+  return IS_ERR(found) ? found : yield* vfs_functions.check_stashed(k, found, stashed, data);
 }
 
 /** d_prune: leave the error pointer behind, but only in the place of oneself. d_lock is held. */
@@ -171,14 +152,7 @@ function* pidfs_exit(k: RfcKernel, data: StashedObject): Task<void> {
   yield* k.dput(found);
 }
 
-const RFC_FUNCTIONS = {
-  pidfs_stashed_get,
-  pidfs_stash_dentry,
-  pidfs_path,
-  pidfs_path_new,
-  pidfs_dentry_prune,
-  pidfs_exit,
-} as const;
+const RFC_FUNCTIONS = { pidfs_dentry_prune, pidfs_exit } as const;
 
 /** What open calls: the series' own path. -ESRCH is for tasks that were reaped, and for no others. */
 function* get_stashed_path(
@@ -187,15 +161,19 @@ function* get_stashed_path(
   data: StashedObject,
 ): Task<Dentry | ErrPtr> {
   yield* k.get_data(data);
-  const dentry = yield* k.pidfs_path(data.stashed, sb, data);
+  const dentry = yield* k.path_from_stashed(data.stashed, sb, data);
   if (IS_ERR(dentry) && !(yield* READ_ONCE(k.life.reaped))) {
     yield* WARN('invariant: no -ESRCH for a live task');
   }
   return dentry;
 }
 
+/** The kernel's own path_from_stashed, with the series' way to look and to stash. */
 const BASE = {
   get_stashed_path,
+  stashed_dentry_get: pidfs_stashed_get,
+  stash_dentry: pidfs_stash_dentry,
+  check_stashed,
   stashed_dentry_prune: (k: RfcKernel, dentry: Dentry) => k.pidfs_dentry_prune(dentry),
 } as const;
 
@@ -213,14 +191,16 @@ const INVARIANTS: readonly string[] = [
 /** A race of the series: the repaired functions against some that are wrong. */
 export function rfcRace({
   buggy,
+  unruled = [],
   ...rest
 }: Pick<Parameters<typeof stashRace>[0], 'name' | 'title' | 'history' | 'tasks' | 'opened'> & {
   readonly buggy: Readonly<Record<string, KernelFunction>>;
+  readonly unruled?: readonly string[];
 }): Scenario {
   return stashRace<typeof RFC_FUNCTIONS>({
     ...rest,
     fs: 'pidfs',
-    buggy: { functions: { ...BASE, ...buggy } },
+    buggy: { functions: { ...BASE, ...buggy }, unruled },
     fixed: { functions: BASE },
     own: RFC_FUNCTIONS,
     calls: { exit: (k, data) => k.pidfs_exit(data) },

@@ -79,7 +79,7 @@ export function stashRace<F extends Own = Readonly<Record<never, KernelFunction>
     ],
     build: (options, machineOptions) => {
       const machine = machineFor(options, machineOptions);
-      const k = kernelWith(machine, options, own, watch);
+      const k = kernelWith(machine, options, own, [], watch);
       prepareKernel?.(machine, k);
       const handles = machine.global(new Handles(), 'handles');
       const sb = k[fs];
