@@ -49,7 +49,7 @@ export const b25 = smallRace({
     year: 2025,
     identifiers: ['1c9be84a9074'],
     expect: 'KASAN: slab-use-after-free Write in put_external_name',
-    witness: { steps: 48, switches: 2 },
+    witness: { steps: 71, switches: 2 },
     about: [
       kernelBranch('take_dentry_name_snapshot', 'finds the name changed and retries'),
       kernelBranch('copy_name', 'drops the last reference on an external name'),
