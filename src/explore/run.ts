@@ -26,7 +26,7 @@ export function endOfRun({ machine, atEnd }: Built): void {
     machine.addFinding({
       kind: 'RCU',
       title: 'INFO: rcu detected stall: a grace period can never end',
-      detail: `waiting: ${waiting.map((task) => task.name).join(', ')}`,
+      detail: stallOf(machine, waiting),
     });
     return;
   }
@@ -37,8 +37,29 @@ export function endOfRun({ machine, atEnd }: Built): void {
   machine.addFinding({
     kind: 'deadlock',
     title: `INFO: task hung in ${[...new Set(where.map((w) => w.fn))].sort().join(' and ')}`,
-    detail: where.map((w) => `${w.name} waits in ${w.fn}`).join('; '),
+    detail: [
+      ...where.map((w) => `${w.name} waits in ${w.fn}`),
+      ...holdersOf(machine, waiting),
+    ].join('; '),
   });
+}
+
+/** Who holds a grace period up, in the words of kernel/rcu/tree_stall.h; parts between semicolons. */
+function stallOf(machine: Machine, waiting: readonly TaskRec[]): string {
+  return [
+    'rcu_preempt detected stalls on CPUs/tasks',
+    ...holdersOf(machine, waiting),
+    `waiting: ${waiting.map((task) => task.name).join(', ')}`,
+  ].join('; ');
+}
+
+/** Each CPU that somebody waits to see out of a reader: `0-...: ioctl has ended inside a reader`. */
+function holdersOf(machine: Machine, waiting: readonly TaskRec[]): string[] {
+  const holders = new Set(waiting.flatMap((task) => machine.heldUpBy(task)));
+  return [...holders].map(
+    (task) =>
+      `${task.cpu}-...: ${task.name} ${task.ended.value ? 'has ended' : 'waits'} inside a reader`,
+  );
 }
 
 function isDead(task: TaskRec): boolean {

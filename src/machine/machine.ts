@@ -316,6 +316,13 @@ export class Machine {
     return node !== null && node.op !== null && this.#joining.isReady(task, node, node.op);
   }
 
+  /** Who has yet to leave a section before this task can go on; nobody if it waits for no section. */
+  heldUpBy(task: TaskRec): readonly TaskRec[] {
+    const op = task.node.value?.op;
+    if (op?.kind !== KIND.sectionAwait) return [];
+    return this.#sections.missing(op.a as Section, op.b as SectionToken);
+  }
+
   /** How many outcomes the task's next step has: more than one for choices. */
   choices(task: TaskRec): number {
     const op = task.node.value!.op!;

@@ -142,6 +142,14 @@ export class Sections {
     return true;
   }
 
+  /** Who in the token has yet to leave. */
+  missing({ index }: Section, token: SectionToken): TaskRec[] {
+    return token.items
+      .map((pair) => pair.items as [TaskRec, number])
+      .filter(([task, count]) => task.left[index].value < count)
+      .map(([task]) => task);
+  }
+
   /** Go on after a token that is over. */
   pass({ index }: Section, token: SectionToken, tasks: readonly TaskRec[]): void {
     const pairs = token.items;

@@ -27,6 +27,7 @@ function mark({ program }: Trace): string {
 function report(trace: Trace, index: number): string[] {
   const { title, kind, detail, operation } = trace.findings[index];
   const at = trace.operations[operation - 1];
+  if (/^INFO: rcu detected stall/.test(title)) return stall(detail);
   if (at === undefined) return [heading(title, kind), ...(detail === '' ? [] : [detail])];
   switch (kind) {
     case 'KASAN':
@@ -35,8 +36,9 @@ function report(trace: Trace, index: number): string[] {
       return kcsan(trace, title, at);
     default:
       return [
-        heading(title, kind),
-        ...(detail === '' ? [] : [detail]),
+        ...(/suspicious RCU usage/.test(title)
+          ? suspiciousUsage(detail)
+          : [heading(title, kind), ...(detail === '' ? [] : [detail])]),
         '',
         ...where(trace, at),
         ...(at.locksHeld.length === 0
@@ -45,6 +47,27 @@ function report(trace: Trace, index: number): string[] {
         ...at.locksHeld.map((lock, i) => ` #${i}: (${lock})`),
       ];
   }
+}
+
+/** PROVE_RCU, as lockdep_rcu_suspicious() in kernel/locking/lockdep.c prints it. */
+function suspiciousUsage(detail: string): string[] {
+  return [
+    'WARNING: suspicious RCU usage',
+    '-----------------------------',
+    `suspicious usage: ${detail}!`,
+    '',
+    'other info that might help us debug this:',
+    '',
+    'rcu_scheduler_active = 2, debug_locks = 1',
+    '',
+    'stack backtrace:',
+  ];
+}
+
+/** A stall, as kernel/rcu/tree_stall.h prints it: who holds the grace period up, and who waits. */
+function stall(detail: string): string[] {
+  const [first, ...others] = detail.split('; ');
+  return [`rcu: INFO: ${first}:`, ...others.map((line) => `rcu: \t${line}`)];
 }
 
 function heading(title: string, kind: string): string {

@@ -247,3 +247,24 @@ test('a kernel without Tree RCU has nothing of it on its machine', () => {
   const kinds = machine.globals.map(({ kind }) => kind);
   expect(kinds.filter((kind) => kind.startsWith('rcu_'))).toEqual([]);
 });
+
+test.each(['abstract', 'tree'] as const)(
+  'a stall names who holds the grace period up (%s)',
+  (rcu) => {
+    const stalled = program('stall', (machine) => {
+      const k = create_kernel(machine, { rcu });
+      const shared = machine.global(new Shared('shared'), 'shared');
+      machine.addTask({ name: 'updater' }, function* () {
+        yield* k.call_rcu(shared, count);
+      });
+      machine.addTask({ name: 'reader' }, function* () {
+        yield* k.rcu_read_lock();
+        yield* READ_ONCE(shared.done);
+      });
+    });
+    const { bugs } = explore(stalled, { keepGoing: true, minimise: false });
+    const stall = bugs.find(({ title }) => title.startsWith('INFO: rcu detected stall'));
+    expect(stall?.detail).toContain('rcu_preempt detected stalls on CPUs/tasks; ');
+    expect(stall?.detail).toContain('1-...: reader has ended inside a reader');
+  },
+);
