@@ -39,6 +39,7 @@ import { b39 } from './b39-unlocked-before-alias.js';
 import { b40 } from './b40-double-evict.js';
 import { b42 } from './b42-one-number-two-inodes.js';
 import { b43 } from './b43-data-freed-under-walkers.js';
+import { b43b } from './b43b-cache-destroyed.js';
 import { b44 } from './b44-torn-sum.js';
 import { b44c } from './b44c-flag-before-lock.js';
 import { b44d } from './b44d-excess-put.js';
@@ -100,6 +101,7 @@ export const RACES: readonly Scenario[] = [
   b40,
   b42,
   b43,
+  b43b,
   b44,
   b44c,
   b44d,
