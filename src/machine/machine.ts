@@ -16,7 +16,15 @@ import { text, type Lanes } from './lanes.js';
 import { LockOrder } from './lock-order.js';
 import type { Struct } from './memory.js';
 import type { Body, Node } from './node.js';
-import { KIND, type AnyOp, type Branch, type Section, type SpawnOptions, type Task } from './op.js';
+import {
+  KIND,
+  type AnyOp,
+  type Branch,
+  type Section,
+  type SectionToken,
+  type SpawnOptions,
+  type Task,
+} from './op.js';
 import { Pending } from './pending.js';
 import { Reports, type Invariant } from './reports.js';
 import { Counts, StepState } from './run-state.js';
