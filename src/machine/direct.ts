@@ -420,3 +420,8 @@ export function cmpxchg_loop(ref: Field, next: (value: unknown) => unknown): unk
   if (replacement !== undefined) ref.value = replacement;
   return value;
 }
+
+/** There is one processor. */
+export function smp_processor_id(): number {
+  return 0;
+}

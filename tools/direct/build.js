@@ -9,7 +9,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -106,7 +106,8 @@ async function main() {
   const derived = DERIVED.map((name) => `export * from './machine/${name}.js';\n`).join('');
   writeFileSync(
     join(OUT, 'machine/index.js'),
-    `export * from '../../machine/direct.js';\n${derived.replaceAll('./machine/', './')}`,
+    `export * from '../../machine/direct.js';\n${derived.replaceAll('./machine/', './')}` +
+      (await missing()).map(unavailable).join(''),
   );
   writeFileSync(
     join(OUT, 'index.js'),
@@ -120,6 +121,32 @@ async function main() {
       .filter((name) => name.startsWith(join(ROOT, 'src'))),
   ];
   writeFileSync(STAMP, JSON.stringify({ files, stamp: stampOf(files) }));
+}
+
+/** Operations that the output imports and that nothing has. */
+async function missing() {
+  const known = new Set(Object.keys(await import(join(ROOT, 'dist/machine/direct.js'))));
+  const wanted = new Set();
+  for (const name of readdirSync(OUT, { recursive: true })) {
+    if (!name.endsWith('.js')) continue;
+    const text = readFileSync(join(OUT, name), 'utf8');
+    if (dirname(name) === 'machine') {
+      for (const [, own] of text.matchAll(/^export (?:function|class|const) (\w+)/gm))
+        known.add(own);
+    }
+    for (const [, list] of text.matchAll(/import \{([^}]*)\} from "[./]*machine\/index\.js"/g)) {
+      for (const each of list.split(',')) wanted.add(each.trim().split(' ')[0]);
+    }
+  }
+  return [...wanted].filter((name) => name !== '' && !known.has(name)).sort();
+}
+
+/** What only a machine with several processors can do says so when it is used. */
+function unavailable(name) {
+  return `export function ${name}() {
+  throw new Error('${name} is not in the direct build');
+}
+`;
 }
 
 /** A reference to the field `key` of an object. */

@@ -214,7 +214,7 @@ export function* sys_rename(
   else if (a.last.type !== 'norm') error = -E.EBUSY;
   else if (b.last.type !== 'norm') error = (flags & RENAME.NOREPLACE) !== 0 ? -E.EEXIST : -E.EBUSY;
   else {
-    yield* lock_rename(k, a.inode, b.inode);
+    yield* lock_rename(k, a, b);
     const old = yield* k.lookup_one(a.dentry, a.last.name);
     const target = typeof old === 'number' ? old : yield* k.lookup_one(b.dentry, b.last.name);
     if (typeof old === 'number') error = old;
@@ -235,11 +235,19 @@ export function* sys_rename(
   return error;
 }
 
-/** The rename mutex keeps ancestors still, so that both directories can be locked in any order. */
-function* lock_rename(k: FsKernel, a: FsInode, b: FsInode): Task<void> {
-  if (a !== b) yield* down_write(k.rename_mutex.sem);
-  yield* down_write(a.i_rwsem);
-  if (a !== b) yield* down_write(b.i_rwsem);
+/**
+ * Lock two directories, an ancestor first, as rmdir does, too. The rename mutex keeps the tree still
+ * meanwhile, and other renames away. Source: fs/namei.c, lock_rename.
+ */
+function* lock_rename(k: FsKernel, a: Nameidata, b: Nameidata): Task<void> {
+  if (a.inode === b.inode) {
+    yield* down_write(a.inode.i_rwsem);
+    return;
+  }
+  yield* down_write(k.rename_mutex.sem);
+  const b_is_above = (yield* k.d_ancestor(b.dentry, a.dentry)) !== null;
+  yield* down_write(b_is_above ? b.inode.i_rwsem : a.inode.i_rwsem);
+  yield* down_write(b_is_above ? a.inode.i_rwsem : b.inode.i_rwsem);
 }
 
 function* unlock_rename(k: FsKernel, a: FsInode, b: FsInode): Task<void> {
@@ -288,8 +296,12 @@ function* rename_locked(
     yield* k.shmem_exchange(a.inode, old, b.inode, target);
   } else {
     if (over_dir) {
-      if (xa_size(yield* READ_ONCE(over.i_names)) > 0) return -E.ENOTEMPTY;
-      yield* WRITE_ONCE(over.i_dead, true);
+      // Who makes a name in it holds this lock, and looks whether it is dead.
+      yield* down_write(over.i_rwsem);
+      const empty = xa_size(yield* READ_ONCE(over.i_names)) === 0;
+      if (empty) yield* WRITE_ONCE(over.i_dead, true);
+      yield* up_write(over.i_rwsem);
+      if (!empty) return -E.ENOTEMPTY;
     }
     yield* k.shmem_rename(a.inode, old, b.inode, target);
   }

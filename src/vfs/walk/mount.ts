@@ -66,11 +66,13 @@ export function* mntget(_k: FsKernel, mount: Mount): Task<void> {
   yield* atomic_fetch_add(mount.mnt_count, 1);
 }
 
-/** Drop a reference. The last one of an unmounted mount lets its tree go. May sleep. */
+/** Drop a reference. The last one of an unmounted mount ends its filesystem. May sleep. */
 export function* mntput(k: FsKernel, mount: Mount): Task<void> {
   if ((yield* atomic_fetch_add(mount.mnt_count, -1)) !== 1) return;
-  const root = yield* READ_ONCE(mount.mnt_root);
-  yield* k.dput(root);
+  const { mnt_sb } = mount;
+  yield* WRITE_ONCE(mnt_sb.s_root, yield* READ_ONCE(mount.mnt_root));
+  yield* k.shrink_dcache_for_umount(mnt_sb);
+  yield* k.generic_shutdown_super(mnt_sb);
 }
 
 /**
