@@ -51,6 +51,8 @@ import { m02 } from './m02-take-over-by-store.js';
 import { m06 } from './m06-not-zero.js';
 import { m07, m07b } from './m07-clear-late.js';
 import { m08 } from './m08-blind-no-delete.js';
+import { acl_cache } from './bench-acl-cache.js';
+import { configfs_walk } from './bench-configfs-walk.js';
 
 /**
  * Every race that sequential consistency is enough for: the numbered ones, those of the stash's
@@ -115,4 +117,6 @@ export const RACES: readonly Scenario[] = [
   m07,
   m07b,
   m08,
+  acl_cache,
+  configfs_walk,
 ];
