@@ -3,6 +3,7 @@
 import { checkLiveness, type LivenessResult, type Verdict } from '../explore/index.js';
 import { encodeSchedule } from '../scenario/index.js';
 import { programOfJob, type Job } from './job.js';
+import { keysOf } from './report.js';
 
 /** Functions with loops that the stash is about: spoken of even if they never go round. */
 const LOOPS = ['get_stashed_path', 'stash_dentry'];
@@ -38,12 +39,14 @@ function linesOf({
   complete,
   reason,
   states,
+  missedStateChance,
   livelocks,
   retries,
   waits,
   lockFree,
 }: LivenessResult): string[] {
   const lines = [`  liveness, ${states} states${complete ? '' : `: not everything, ${reason}`}`];
+  lines.push(`    ${keysOf(missedStateChance)}`);
   for (const { title, detail, schedule, cycleFrom } of livelocks) {
     lines.push(`    ${title}`, `      ${detail}`);
     lines.push(

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import pc from 'picocolors';
 import {
   explain,
+  KEY_BITS,
   type Bug,
   type Explanation,
   type ExploreResult,
@@ -101,6 +102,12 @@ export function countOf(result: ExploreResult): string {
   }
 }
 
+/** How sure a search is that it took no two states for one, rounded to the unsafe side. */
+export function keysOf(missedStateChance: number): string {
+  const exponent = missedStateChance === 0 ? KEY_BITS : Math.floor(-Math.log2(missedStateChance));
+  return `states compared by ${KEY_BITS}-bit keys: chance of a missed one at most 2^-${exponent}`;
+}
+
 /** The whole report of one check, as text. */
 export async function reportOf(
   job: Job,
@@ -118,6 +125,7 @@ export async function reportOf(
     return lines.join('\n');
   }
   lines.push(`    ${countOf(result)}, ${result.seconds.toFixed(2)} s`);
+  if (result.missedStateChance !== null) lines.push(`    ${keysOf(result.missedStateChance)}`);
   lines.push(
     `    model: sequentially consistent, ${modelOf(job)}, ${job.fs}, memory reuse ${job.reuse}, engine ${result.engine}`,
   );
@@ -241,6 +249,7 @@ export function jsonOf(job: Job, result: ExploreResult): Omit<CheckReport, 'viol
     executions: whole(result.executions),
     blocked: whole(result.blocked),
     states: whole(result.states),
+    missedStateChance: whole(result.missedStateChance),
     steps: bug?.steps ?? null,
     switches: bug?.switches ?? null,
     title: bug?.title ?? null,

@@ -8,6 +8,7 @@
 import {
   estimateExecutions,
   GOES_ROUND,
+  missedStateChanceOf,
   renamingOf,
   TABLE_FULL,
   verdictOf,
@@ -297,6 +298,7 @@ class Run {
       reason,
       interleavings,
       guarantee,
+      missedStateChance: missedStateChanceOf(engine, found.states),
       bugs: shown,
       taken: program.branches.filter((_, i) => found.taken.includes(i)),
       neverTaken: program.branches.filter((_, i) => !found.taken.includes(i)),

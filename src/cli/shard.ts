@@ -125,6 +125,7 @@ export async function merge(paths: readonly string[], flags: CheckFlags): Promis
     reason,
     interleavings: null,
     guarantee: null,
+    missedStateChance: null,
     taken: branches.filter((_, i) => wasTaken(i)),
     neverTaken: branches.filter((_, i) => !wasTaken(i)),
     seconds: files.reduce((total, { seconds }) => total + seconds, 0),

@@ -23,7 +23,7 @@ import type {
 import { BugBook } from './run.js';
 import { exploreSamples } from './sample.js';
 import { splitBugs } from './split.js';
-import { StateTable } from './state-table.js';
+import { missedStateChance, StateTable } from './state-table.js';
 import { StateSearch, TABLE_FULL } from './states.js';
 import { symmetricTasks } from './symmetry.js';
 
@@ -89,6 +89,7 @@ function exploreWith(engine: Engine, program: Program, options: ExploreOptions):
     guarantee,
     blocked: limits.blocked,
     states: limits.states,
+    missedStateChance: missedStateChanceOf(engine, limits.states),
     steps: limits.steps,
     depth: limits.depth,
     bugs,
@@ -96,6 +97,11 @@ function exploreWith(engine: Engine, program: Program, options: ExploreOptions):
     neverTaken: program.branches.filter((branch) => !isTaken(branch)),
     seconds: limits.seconds,
   };
+}
+
+/** The bound of {@link missedStateChance} for what an engine has covered; null if it needs none. */
+export function missedStateChanceOf(engine: Engine, states: number): number | null {
+  return engine === 'states' || engine === 'bounded' ? missedStateChance(states) : null;
 }
 
 /** How the machine counts for an engine. */

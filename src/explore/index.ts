@@ -6,6 +6,7 @@ export {
   explore,
   isVacuous,
   machineOptionsFor,
+  missedStateChanceOf,
   renamingOf,
   smallestBugs,
   verdictOf,
@@ -25,7 +26,7 @@ export * from './program.js';
 export { Prng } from './prng.js';
 export { replay, type ReplayFinding, type ReplayOptions, type ReplayResult } from './replay.js';
 export { BugBook, switchesIn } from './run.js';
-export { SharedStateTable } from './state-table.js';
+export { KEY_BITS, SharedStateTable } from './state-table.js';
 export { GOES_ROUND, StateSearch, TABLE_FULL, type Frontier } from './states.js';
 export { straightSchedule } from './straight.js';
 export { splitBugs } from './split.js';

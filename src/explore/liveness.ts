@@ -20,6 +20,7 @@ import {
   type Wait,
 } from './retries.js';
 import { switchesIn } from './run.js';
+import { missedStateChance } from './state-table.js';
 
 export type { LockFreedom, RetryBound, Wait };
 
@@ -40,6 +41,8 @@ export interface LivenessResult {
   /** Why it does not. */
   readonly reason: string | null;
   readonly states: number;
+  /** As in an ExploreResult. */
+  readonly missedStateChance: number;
   readonly edges: number;
   readonly livelocks: readonly Livelock[];
   readonly retries: readonly RetryBound[];
@@ -76,6 +79,7 @@ export function checkLiveness(program: Program, options: LivenessOptions = {}): 
     complete,
     reason: limits.stopped,
     states: graph.states,
+    missedStateChance: missedStateChance(graph.states),
     edges: graph.out.reduce((sum, edges) => sum + edges.length, 0),
     livelocks: [...livelocks.values()].sort((a, b) => (a.title < b.title ? -1 : 1)),
     retries,

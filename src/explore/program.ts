@@ -73,6 +73,11 @@ export interface ExploreResult {
   readonly blocked: number;
   /** Distinct states (states). */
   readonly states: number;
+  /**
+   * States are told apart by a hash: at most this is the chance that one was taken for another and
+   * missed. Null for engines that remember no states.
+   */
+  readonly missedStateChance: number | null;
   /** Steps taken in all executions together. */
   readonly steps: number;
   /** Length of the longest execution, in steps. */

@@ -7,6 +7,20 @@
  * per state; the other has a fixed size and is shared by threads.
  */
 
+/** Width of a state's key: three lanes of 32 bits. */
+export const KEY_BITS = 96;
+
+/**
+ * What a search that compares keys only must admit: a bound on the chance that two of its states
+ * have one key, so that what only the second leads to was not looked at. Takes the mixing of keys
+ * for as good as random; it is a bijection in each of its two arguments, so that names which grow
+ * answer by answer do not add to it.
+ * @param states number of different keys seen; with a state missed, there is one more
+ */
+export function missedStateChance(states: number): number {
+  return ((states + 1) * states) / 2 ** (KEY_BITS + 1);
+}
+
 /** How a search asks whether it has been somewhere. */
 export interface Visited {
   /** Come to a state. @returns its number if it was known, else undefined; it is known now */

@@ -39,6 +39,8 @@ export interface CheckReport {
   readonly executions: number | null;
   readonly blocked: number | null;
   readonly states: number | null;
+  /** Bound on the chance that hashing made the search miss a state; null if it compares none. */
+  readonly missedStateChance: number | null;
   /** Of the bug that is shown; null if there is none. */
   readonly steps: number | null;
   readonly switches: number | null;

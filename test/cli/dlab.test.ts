@@ -55,6 +55,7 @@ describe('check', () => {
     expect(code).toBe(0);
     expect(out).toContain('HOLDS');
     expect(out).toMatch(/[\d,]+ states, [\d,]+ steps between them/);
+    expect(out).toMatch(/states compared by 96-bit keys: chance of a missed one at most 2\^-7\d\n/);
     expect(out).toContain('engine states');
     expect(out).toContain('lockref faithful');
     expect(out).toContain('stash_dentry takes over a dead dentry');

@@ -81,6 +81,7 @@ function reportOf(changes: Partial<CheckReport> = {}): CheckReport {
     executions: 3,
     blocked: 0,
     states: 4,
+    missedStateChance: 1e-28,
     steps: null,
     switches: null,
     title: null,
