@@ -56,7 +56,6 @@ async function checkJobs(jobs: readonly Job[], flags: CheckFlags): Promise<numbe
     const outcome = await runInWorker(job, persistence);
     const { result, interrupted, resumeFrom } = outcome;
     verdicts.push(result.verdict);
-    if (flags.out !== undefined) writeResult(flags.out, job, outcome);
     if (corpus !== null) for (const bug of result.bugs) addToCorpus(corpus, job, bug);
     if (format === null) {
       console.log(`${await reportOf(job, result, look, outcome)}\n`);
@@ -70,6 +69,15 @@ async function checkJobs(jobs: readonly Job[], flags: CheckFlags): Promise<numbe
         const text = renderShown(format as TraceFormat, report, snapshots, look);
         if (text !== null) console.log(text);
         else console.error(await reportOf(job, result, look, outcome));
+      }
+    }
+    if (flags.out !== undefined) {
+      try {
+        writeResult(flags.out, job, outcome);
+      } catch (error) {
+        // The verdict may have taken hours: it is printed, whatever the disk says.
+        printDocument(format, reports);
+        throw error;
       }
     }
     if (resumeFrom !== null) {

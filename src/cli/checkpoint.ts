@@ -1,29 +1,19 @@
 /**
  * Checkpoints: what an exploration has done so far, on disk.
  *
- * Invariant: the file under its name is always whole. A new one is written beside it, flushed, and
- * takes its name in one step; a full disk or a kill leaves the old one. Every file carries a hash of
+ * Invariant: the file under its name is always whole, see whole-file.ts, and it carries a hash of
  * itself and of the program that it belongs to, so that neither damage nor changed code goes unseen.
  */
 
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Frontier } from '../explore/index.js';
 import { UsageError } from './exit.js';
 import type { Job } from './job.js';
 import type { Found } from './messages.js';
+import { replaceFile } from './whole-file.js';
 
 const KIND = 'dentrylab checkpoint ';
 const MAGIC = `${KIND}1\n`;
@@ -115,20 +105,9 @@ export function saveCheckpoint(
       ? Buffer.alloc(0)
       : Buffer.from(states.buffer, states.byteOffset, states.byteLength);
   const hash = createHash('sha256').update(text).update(body).digest();
-  const draft = `${path}.tmp`;
   try {
-    const file = openSync(draft, 'w');
-    try {
-      for (const part of [text, body, hash]) {
-        for (let at = 0; at < part.length;) at += writeSync(file, part, at);
-      }
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(draft, path);
+    replaceFile(path, [text, body, hash]);
   } catch (error) {
-    rmSync(draft, { force: true });
     throw new UsageError(
       `cannot write the checkpoint ${path}: ${(error as Error).message}; ` +
         'what was saved there before is untouched',

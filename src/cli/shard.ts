@@ -6,7 +6,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isVacuous, verdictOf, type ExploreResult } from '../explore/index.js';
 import { fingerprintOf, sameWork } from './checkpoint.js';
 import { EXIT, exitCodeOf, UsageError } from './exit.js';
@@ -15,6 +15,7 @@ import { joined, type Found } from './messages.js';
 import { lookOf, type CheckFlags } from './options.js';
 import { jsonOf, reportOf } from './report.js';
 import type { Outcome } from './runner.js';
+import { replaceFile } from './whole-file.js';
 
 const FORMAT = 'dentrylab result 1';
 
@@ -42,9 +43,11 @@ export function writeResult(path: string, job: Job, { result }: Outcome): void {
   };
   const text = `${JSON.stringify(file)}\n`;
   try {
-    writeFileSync(path, `${text}${hashOf(text)}\n`);
+    replaceFile(path, [Buffer.from(`${text}${hashOf(text)}\n`)]);
   } catch (error) {
-    throw new UsageError(`cannot write ${path}: ${(error as Error).message}`);
+    throw new UsageError(
+      `cannot write ${path}: ${(error as Error).message}; what was there before is untouched`,
+    );
   }
 }
 

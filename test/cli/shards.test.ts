@@ -1,7 +1,8 @@
 /** Shards: the parts of a check, merged, say what the whole says; whatever is amiss is refused. */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { replaceFile } from '../../src/cli/whole-file.js';
 import { dlab, resultOf, scratch } from '../support/dlab.js';
 
 /** Explore every part of a check. @returns the result files */
@@ -75,4 +76,47 @@ test('a scenario that fails: the same smallest counterexample', () => {
   for (const key of ['verdict', 'title', 'titles', 'token', 'steps', 'switches']) {
     expect(a[key], key).toEqual(b[key]);
   }
+});
+
+describe('the result file', () => {
+  const args = ['stash/close-vs-open', '--shard', '1/1'];
+
+  test('is replaced as a whole: what cannot be written leaves the old one, and the verdict', () => {
+    const path = scratch('result.json');
+    writeFileSync(path, 'the old one\n');
+    symlinkSync('/dev/full', `${path}.tmp`);
+    for (const format of [[], ['--format', 'json'], ['--format', 'junit']]) {
+      const { code, out, err } = dlab('check', ...args, ...format, '--out', path);
+      expect(code).toBe(2);
+      expect(err).toMatch(/cannot write .*ENOSPC.*; what was there before is untouched/);
+      expect(out).toMatch(/HOLDS|testsuite/);
+      expect(readFileSync(path, 'utf8')).toBe('the old one\n');
+      if (!existsSync(`${path}.tmp`)) symlinkSync('/dev/full', `${path}.tmp`);
+    }
+  }, 60_000);
+
+  test('writing that stops halfway leaves the old one and no draft', () => {
+    const path = scratch('result.json');
+    writeFileSync(path, 'the old one\n');
+    function* parts(): Generator<Uint8Array> {
+      yield Buffer.from('half of the new');
+      expect(readFileSync(path, 'utf8')).toBe('the old one\n');
+      throw new Error('killed');
+    }
+    expect(() => replaceFile(path, parts())).toThrow('killed');
+    expect(readFileSync(path, 'utf8')).toBe('the old one\n');
+    expect(existsSync(`${path}.tmp`)).toBe(false);
+  });
+
+  test('a link stays one and its target is replaced; a device keeps its name', () => {
+    const target = scratch('target.json');
+    const link = scratch('link.json');
+    writeFileSync(target, 'the old one\n');
+    symlinkSync(target, link);
+    replaceFile(link, [Buffer.from('new\n')]);
+    expect(readFileSync(target, 'utf8')).toBe('new\n');
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    replaceFile('/dev/null', [Buffer.from('new\n')]);
+    expect(lstatSync('/dev/null').isCharacterDevice()).toBe(true);
+  });
 });
