@@ -59,7 +59,7 @@ export function* d_wait_lookup(k: DcacheKernel, dentry: Dentry): Task<void> {
   yield* prepare_to_wait((yield* READ_ONCE(dentry.d_wait))!, entry);
   do {
     yield* spin_unlock(dentry.d_lockref);
-    yield* schedule(entry);
+    yield* schedule(entry, () => newer.lookup_is_over(k, dentry));
     yield* spin_lock(dentry.d_lockref);
   } while (yield* k.d_in_lookup(dentry));
   yield* kmem_cache_free(entry);

@@ -256,6 +256,11 @@ export function* d_wait_for_lookup(
   return null;
 }
 
+/** What d_wait_lookup sleeps for; d_lock is not needed to look. */
+export function* lookup_is_over(k: DcacheKernel, dentry: Dentry): Task<boolean> {
+  return !(yield* k.d_in_lookup(dentry));
+}
+
 /** Sleep until the lookup is over. d_lock is held at both ends. Source: fs/dcache.c, v7.3. */
 export function* d_wait_lookup(k: DcacheKernel, dentry: Dentry): Task<void> {
   yield* lockdep_assert_held(dentry.d_lockref);
@@ -267,7 +272,7 @@ export function* d_wait_lookup(k: DcacheKernel, dentry: Dentry): Task<void> {
     yield* WRITE_ONCE(dentry.d_flags, flags | DCACHE.LOOKUP_WAITERS);
     yield* prepare_to_wait(k.var_waitqueue, entry);
     yield* spin_unlock(dentry.d_lockref);
-    yield* schedule(entry);
+    yield* schedule(entry, () => lookup_is_over(k, dentry));
     yield* spin_lock(dentry.d_lockref);
   } while (yield* k.d_in_lookup(dentry));
   yield* finish_wait(k.var_waitqueue, entry);

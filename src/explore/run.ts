@@ -33,12 +33,22 @@ export function endOfRun({ machine, atEnd }: Built): void {
   const where = places.map((task) => ({
     name: task.name,
     fn: functionAt(machine, { task: task.index, node: task.node.value }),
+    isLost: machine.sleepsInVain(task),
   }));
+  const lost = where.filter(({ isLost }) => isLost);
+  const functionsOf = (waits: readonly { fn: string }[]): string[] =>
+    [...new Set(waits.map(({ fn }) => fn))].sort();
   machine.addFinding({
     kind: 'deadlock',
-    title: `INFO: task hung in ${[...new Set(where.map((w) => w.fn))].sort().join(' and ')}`,
+    title:
+      lost.length === 0
+        ? `INFO: task hung in ${functionsOf(where).join(' and ')}`
+        : `lost wakeup: ${functionsOf(lost).join(' and ')} ` +
+          `${functionsOf(lost).length === 1 ? 'sleeps' : 'sleep'} for what is true already`,
     detail: [
-      ...where.map((w) => `${w.name} waits in ${w.fn}`),
+      ...where.map(
+        ({ name, fn, isLost }) => `${name} ${isLost ? 'was not woken' : 'waits'} in ${fn}`,
+      ),
       ...holdersOf(machine, waiting),
     ].join('; '),
   });

@@ -225,6 +225,22 @@ export class Grower {
     root.generatorNode = node;
   }
 
+  /**
+   * The operation at `node`, made anew by running the function to there: what its closures captured
+   * is as it was there, whatever the task has done since in other interleavings.
+   */
+  opAt(node: Node): AnyOp | null {
+    const { body, args } = node.root;
+    const generator = body(...args);
+    let step = this.#skipNotes(generator, generator.next(undefined as never));
+    for (const result of node.history()) {
+      if (step.done === true) return null;
+      this.#reply.value = result;
+      step = this.#skipNotes(generator, generator.next(this.#reply));
+    }
+    return step.done === true ? null : step.value;
+  }
+
   #skipNotes(
     root: Root,
     generator: Generator<AnyOp, unknown, Reply>,

@@ -7,6 +7,7 @@
  */
 
 import { ACCESS, Accesses } from './accesses.js';
+import { holdsNow } from './condition.js';
 import { Executor } from './execute.js';
 import type { Finding, LocalFinding } from './finding.js';
 import { Grower, MisuseError } from './grow.js';
@@ -496,6 +497,17 @@ export class Machine {
   /** Add a finding that belongs to no single place. */
   addFinding(finding: LocalFinding): void {
     this.#reports.addFinding(finding);
+  }
+
+  /**
+   * Does what a task sleeps for hold now? False unless it sleeps and said for what, and if finding
+   * out would take more than looking: see condition.ts.
+   */
+  sleepsInVain(task: TaskRec): boolean {
+    const node = task.node.value;
+    if (node?.op?.kind !== KIND.await || node.op.b === null) return false;
+    const afresh = this.#grower.opAt(node);
+    return afresh !== null && holdsNow(afresh.b as () => Task<boolean>);
   }
 
   /** The recorded stack of a task at a node, see {@link Grower.stackAt}. */

@@ -368,6 +368,19 @@ export function await_until<T>(cell: Cell<T>, condition: (value: T) => boolean):
 }
 
 /**
+ * Sleep until woken: until `isWoken` holds for the cell's value; answers that value.
+ * @param condition what the task sleeps for, as kernel code that only looks: if it holds when nobody
+ *   can step any more, the wake-up was lost
+ */
+export function sleep_until<T>(
+  cell: Cell<T>,
+  isWoken: (value: T) => boolean,
+  condition?: () => Task<boolean>,
+): Op<T> {
+  return op(KIND.await, cell as Cell<never>, isWoken, condition ?? null, 'acquire');
+}
+
+/**
  * End of a retry round. The task waits here until something that it read since the last
  * cpu_relax() has changed: a round that would read the same again is never run.
  */

@@ -6,7 +6,7 @@
  */
 
 import { Struct, type Cell } from './memory.js';
-import { await_until, list_add, list_del, might_sleep, read, WRITE_ONCE, type Task } from './op.js';
+import { list_add, list_del, might_sleep, read, sleep_until, WRITE_ONCE, type Task } from './op.js';
 import { spin_lock, spin_unlock, type Spinlock } from './spinlock.js';
 import type { List } from './value.js';
 
@@ -41,10 +41,14 @@ export function* prepare_to_wait(queue: WaitQueue, entry: WaitEntry): Task<void>
   yield* spin_unlock(queue.lock);
 }
 
-/** Sleep until woken. May sleep. */
-export function* schedule(entry: WaitEntry): Task<void> {
+/**
+ * Sleep until woken. May sleep.
+ * @param condition what the caller sleeps for, as kernel code that only looks; without it a wake-up
+ *   that is lost is reported as a hung task
+ */
+export function* schedule(entry: WaitEntry, condition?: () => Task<boolean>): Task<void> {
   yield* might_sleep('schedule');
-  yield* await_until(entry.runnable, (runnable) => runnable);
+  yield* sleep_until(entry.runnable, (runnable) => runnable, condition);
 }
 
 /** Leave the queue. */
@@ -68,7 +72,7 @@ export function* wait_event(
   for (;;) {
     yield* prepare_to_wait(queue, entry);
     if (yield* condition()) break;
-    yield* schedule(entry);
+    yield* schedule(entry, condition);
   }
   yield* finish_wait(queue, entry);
 }

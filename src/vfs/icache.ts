@@ -119,6 +119,10 @@ export function* __wait_on_freeing_inode(k: VfsKernel, inode: Inode, locked: boo
   yield* k.rcu_read_lock();
 }
 
+function* is_filled_in(inode: Inode): Task<boolean> {
+  return ((yield* READ_ONCE(inode.i_state)) & I_NEW) === 0;
+}
+
 /** Wait until an inode that one holds is filled in. May sleep. Source: fs/inode.c. */
 export function* wait_on_new_inode(k: VfsKernel, inode: Inode): Task<void> {
   while (((yield* READ_ONCE(inode.i_state)) & I_NEW) !== 0) {
@@ -128,7 +132,7 @@ export function* wait_on_new_inode(k: VfsKernel, inode: Inode): Task<void> {
       yield* k.finish_wait_bit(inode, sleeper);
       return;
     }
-    yield* k.schedule_and_finish_wait(inode, sleeper);
+    yield* k.schedule_and_finish_wait(inode, sleeper, () => is_filled_in(inode));
   }
 }
 

@@ -9,8 +9,8 @@
 
 import {
   atomic_step,
-  await_until,
   might_sleep,
+  sleep_until,
   Struct,
   type Cell,
   type List,
@@ -51,14 +51,20 @@ export function* prepare_to_wait_bit(k: VfsKernel, key: Struct): Task<number> {
   });
 }
 
-/** Sleep until woken, then leave the list. May sleep. */
-export function* schedule_and_finish_wait(k: VfsKernel, key: Struct, number: number): Task<void> {
+/**
+ * Sleep until woken, then leave the list. May sleep.
+ * @param condition what the caller sleeps for, as kernel code that only looks
+ */
+export function* schedule_and_finish_wait(
+  k: VfsKernel,
+  key: Struct,
+  number: number,
+  condition?: () => Task<boolean>,
+): Task<void> {
   yield* might_sleep('schedule');
-  yield* await_until(k.bit_wait_table.sleepers, (now) =>
-    sleepersIn(now).some(
-      ({ items }) => items[0] === key && items[1] === number && items[2] === true,
-    ),
-  );
+  const isWoken = ({ items }: Sleeper): boolean =>
+    items[0] === key && items[1] === number && items[2] === true;
+  yield* sleep_until(k.bit_wait_table.sleepers, (now) => sleepersIn(now).some(isWoken), condition);
   yield* k.finish_wait_bit(key, number);
 }
 

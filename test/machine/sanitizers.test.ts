@@ -242,9 +242,9 @@ describe('wait queues', () => {
     expect(titles((machine, shared) => sleeper(machine, shared, true))).toEqual([]);
   });
 
-  test('a wake-up that is forgotten is a task that hangs', () => {
+  test('a wake-up that is forgotten leaves a task asleep for what is true', () => {
     expect(titles((machine, shared) => sleeper(machine, shared, false))).toEqual([
-      'INFO: task hung in the task itself',
+      'lost wakeup: the task itself sleeps for what is true already',
     ]);
   });
 });

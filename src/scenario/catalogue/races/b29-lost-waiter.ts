@@ -45,7 +45,7 @@ export const b29 = smallRace({
     id: 'B29',
     year: 2026,
     identifiers: ['bcachefs-tools PR 861', 'bcachefs-tools issue 1189'],
-    expect: 'INFO: task hung in d_wait_lookup',
+    expect: 'lost wakeup: d_wait_lookup sleeps for what is true already',
     witness: { steps: 42, switches: 2 },
     about: [SLEEPS, WAKES],
   },
