@@ -79,7 +79,7 @@ test('a scenario that fails: the same smallest counterexample', () => {
 });
 
 describe('the result file', () => {
-  const args = ['stash/close-vs-open', '--shard', '1/1'];
+  const args = ['race/b29-lost-waiter', '--shard', '1/1'];
 
   test('is replaced as a whole: what cannot be written leaves the old one, and the verdict', () => {
     const path = scratch('result.json');
