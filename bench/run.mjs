@@ -5,11 +5,13 @@
  *
  *   npm run bench                 programs of the literature and the kernel's short scenarios
  *   npm run bench -- --engines    both exhaustive engines on every program, side by side
+ *   npm run bench -- --workers    one worker against two, see workers.mjs
  *   npm run bench -- --long       with the scenarios of three tasks, which take minutes
  */
 
 import { explore, findScenario, findVariant, programOf } from '../dist/index.js';
 import { ainc, lastzero, readers, stash } from './programs.mjs';
+import { speedUps } from './workers.mjs';
 
 const PEERS = {
   'ainc(8)': 'GenMC 0.11 --sc: 40,320 in 1.5 s',
@@ -121,6 +123,11 @@ function comparison() {
   }
 }
 
-if (engines) comparison();
-else rates();
-console.log(`\n  > cut off after ${BUDGET} s`);
+const { argv } = process;
+if (argv.includes('--workers')) {
+  await speedUps(argv.includes('--only') ? argv[argv.indexOf('--only') + 1] : undefined);
+} else {
+  if (engines) comparison();
+  else rates();
+  console.log(`\n  > cut off after ${BUDGET} s`);
+}
