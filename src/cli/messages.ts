@@ -26,10 +26,17 @@ export type ToWorker =
       /** Begin at the start of the program. */
       readonly start: boolean;
       readonly frontiers: readonly Frontier[];
+      /** Stop at so many states. */
+      readonly statesMax: number | null;
     }
   /** Go on with the states after a pause. */
   | { readonly type: 'continue' }
-  | { readonly type: 'unit'; readonly unit: Schedule }
+  /** Explore one unit, up to so many executions. */
+  | {
+      readonly type: 'unit';
+      readonly unit: Schedule;
+      readonly executionsMax: number | null;
+    }
   | { readonly type: 'smallest'; readonly bugs: readonly Bug[] }
   | { readonly type: 'vacuous'; readonly executions: number };
 

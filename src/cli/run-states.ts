@@ -48,6 +48,14 @@ export async function runStates(
   resumed: { saved: Extract<Saved, { engine: 'states' }>; states: Int32Array } | null,
   seconds: () => number,
 ): Promise<StatesOutcome> {
+  // Which states come first depends on who is quicker, but for one thread alone.
+  const threads = job.executions === null ? pool.size : 1;
+  const spent = `budget of ${job.executions} states used up`;
+  const statesMax =
+    job.executions === null ? null : job.executions - (resumed?.saved.found.states ?? 0);
+  if (resumed !== null && statesMax !== null && statesMax <= 0) {
+    return { found: resumed.saved.found, reason: spent };
+  }
   const memory = SharedStateTable.allocate(TABLE_LOG2);
   const table = new SharedStateTable(memory);
   if (resumed !== null) table.restore(resumed.states);
@@ -86,7 +94,8 @@ export async function runStates(
               type: 'states',
               table: memory,
               start: i === 0 && resumed === null,
-              frontiers: round === 0 ? frontiers.filter((_, f) => f % pool.size === i) : [],
+              statesMax,
+              frontiers: round === 0 ? frontiers.filter((_, f) => f % threads === i) : [],
             }
           : { type: 'continue' },
         'states',
@@ -95,6 +104,7 @@ export async function runStates(
       void asked[i].then((answer) => {
         if (answer.reason === 'a bug was found') pool.stop('a bug was found');
         if (answer.reason === TABLE_FULL) pool.stop(TABLE_FULL);
+        if (answer.reason === `budget of ${statesMax} states used up`) pool.stop(spent);
       }, onFailure);
     };
     if (resumed === null && round === 0) {
@@ -106,14 +116,14 @@ export async function runStates(
       ]);
       if (pool.boxes.commanded === COMMANDS.work && !(await isSettled(asked[0]))) startOthers();
     } else {
-      for (let i = 0; i < pool.size; i += 1) pool.boxes.join();
-      for (let i = 0; i < pool.size; i += 1) ask(i);
+      for (let i = 0; i < threads; i += 1) pool.boxes.join();
+      for (let i = 0; i < threads; i += 1) ask(i);
     }
     return Promise.all(asked);
 
     function startOthers(): void {
-      for (let i = 1; i < pool.size; i += 1) pool.boxes.join();
-      for (let i = 1; i < pool.size; i += 1) ask(i);
+      for (let i = 1; i < threads; i += 1) pool.boxes.join();
+      for (let i = 1; i < threads; i += 1) ask(i);
     }
   }
 

@@ -11,15 +11,17 @@ import type { Job } from './job.js';
 import { joined, type Found } from './messages.js';
 import type { Pool } from './pool.js';
 import type { Saving } from './run-states.js';
+import { UnitBudget, type UnitAnswer } from './unit-budget.js';
 
 const UNITS_TARGET = 256;
+const BUG = 'a bug was found';
 
 export interface UnitsOutcome {
   readonly found: Found;
   readonly reason: string | null;
   /** Units that were to be explored, and finished ones among them. */
   readonly units: number;
-  readonly done: readonly number[];
+  readonly done: number;
 }
 
 /** The units of a program in the order in which they are explored: shuffled, so that any number of
@@ -61,8 +63,16 @@ export async function runUnits(
   const mine = units.map((_, i) => i).filter((i) => isMine(i, job.shard));
   const done = new Set<number>(resumed?.done ?? []);
   const queue = mine.filter((i) => !done.has(i));
-  const parts: Found[] = resumed === null ? [] : [resumed.found];
+  const before: Found[] = resumed === null ? [] : [resumed.found];
+  const parts = [...before];
   const perUnit: number[] = [];
+  const most = job.executions === null ? null : job.executions - (resumed?.found.executions ?? 0);
+  const spent = `budget of ${job.executions} executions used up`;
+  const doneOfMine = (): number => mine.filter((i) => done.has(i)).length;
+  if (most !== null && most <= 0) {
+    return { found: joined(before), reason: spent, units: mine.length, done: doneOfMine() };
+  }
+  const budget = most === null ? null : new UnitBudget(queue, most);
   let unfinished: Found[] = [];
   let reason: string | null = null;
   let lastSaved = performance.now();
@@ -80,14 +90,20 @@ export async function runUnits(
       saveCheckpoint(saving.path, job, saving.fingerprint, saved, null);
     });
   };
+  const explore = (i: number, unit: number, executionsMax: number | null): Promise<UnitAnswer> =>
+    pool.member(i).ask({ type: 'unit', unit: units[unit], executionsMax }, 'unit');
   const work = async (i: number): Promise<void> => {
     for (;;) {
-      const next = pool.reason === null ? queue.shift() : undefined;
+      const goesOn = pool.reason === null && (budget === null || budget.isOpen);
+      const next = goesOn ? queue.shift() : undefined;
       if (next === undefined) return;
-      const answer = await pool.member(i).ask({ type: 'unit', unit: units[next] }, 'unit');
+      const answer = await explore(i, next, most);
+      budget?.add(next, answer);
       if (answer.reason !== null) {
-        reason ??= answer.reason === 'interrupted' ? pool.reason : answer.reason;
         unfinished = [...unfinished, answer.found];
+        // Whether a unit that was not finished counts depends on those before it.
+        if (budget !== null && answer.reason !== 'interrupted') continue;
+        reason ??= answer.reason === 'interrupted' ? pool.reason : answer.reason;
         if (answer.reason !== 'interrupted') pool.stop(answer.reason);
         return;
       }
@@ -99,11 +115,32 @@ export async function runUnits(
     }
   };
   await Promise.all(Array.from({ length: pool.size }, (_, i) => work(i)));
+  if (budget !== null && pool.reason === null) {
+    const { last } = budget;
+    if (last !== null) budget.add(last.unit, await explore(0, last.unit, last.most));
+    const { counted, finished, reason: ended } = budget.outcome();
+    onUnit(
+      counted.slice(0, finished).map(({ executions }) => executions),
+      mine.length,
+    );
+    if (ended !== BUG) save();
+    return {
+      found: joined([...before, ...counted]),
+      reason: ended === null ? null : ended.startsWith('budget') ? spent : ended,
+      units: mine.length,
+      done: finished + (resumed === null ? 0 : mine.filter((i) => resumed.done.includes(i)).length),
+    };
+  }
   if (pool.reason !== null) reason ??= pool.reason;
   // Whatever stopped the threads: what is not done is not covered.
   if (mine.some((i) => !done.has(i))) reason ??= 'not every unit was explored';
-  if (reason !== 'a bug was found') save();
-  return { found: joined([...parts, ...unfinished]), reason, units: mine.length, done: [...done] };
+  if (reason !== BUG) save();
+  return {
+    found: joined([...parts, ...unfinished]),
+    reason,
+    units: mine.length,
+    done: doneOfMine(),
+  };
 }
 
 function isMine(unit: number, shard: Job['shard']): boolean {

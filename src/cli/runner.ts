@@ -122,13 +122,6 @@ class Run {
   }
 
   #onProgress(counts: Counts): void {
-    const { executions } = this.#job;
-    // The engine that searches states counts those, the other one executions.
-    const count = counts.states > 0 ? counts.states : counts.executions;
-    if (executions !== null && count >= executions) {
-      const what = counts.states > 0 ? 'states' : 'executions';
-      this.pool.stop(`budget of ${executions} ${what} used up`);
-    }
     this.#progress.show(counts, this.#seconds, this.#estimate);
   }
 
@@ -271,7 +264,7 @@ class Run {
       () => this.#seconds,
       onUnit,
     );
-    const units = { all: outcome.units, done: outcome.done.length };
+    const units = { all: outcome.units, done: outcome.done };
     return { engine: 'dpor', ...outcome, interleavings: null, guarantee: null, units };
   }
 

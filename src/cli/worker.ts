@@ -25,6 +25,7 @@ import {
   type Frontier,
   type Program,
   type Progress,
+  type Schedule,
 } from '../explore/index.js';
 import type { Machine } from '../machine/index.js';
 import { UsageError } from './exit.js';
@@ -52,6 +53,11 @@ function onProgress({ executions, blocked, states, steps, depth }: Progress): bo
     post({ type: 'progress', counts: { executions, blocked, states, steps, depth } });
   }
   return boxes.commanded === COMMANDS.work;
+}
+
+/** @param most executions or states, as the engine counts */
+function limitsOf(most: number | null): Limits {
+  return new Limits({ now, onProgress, budget: most === null ? {} : { executions: most } });
 }
 
 class Explorer {
@@ -83,7 +89,7 @@ class Explorer {
       }
       case 'states': {
         const built = this.#program.build(machineOptionsFor('states', this.#options));
-        const limits = new Limits({ now, onProgress });
+        const limits = limitsOf(message.statesMax);
         const book = new BugBook(built.machine);
         const search = new StateSearch(built, limits, book, {
           visited: new SharedStateTable(message.table),
@@ -104,7 +110,7 @@ class Explorer {
       case 'unit':
         // States are not searched any more: their table and the tree of answers are large.
         this.#search = null;
-        this.#unit(message.unit);
+        this.#unit(message.unit, message.executionsMax);
         break;
       case 'smallest':
         post({
@@ -147,12 +153,12 @@ class Explorer {
     });
   }
 
-  #unit(unit: readonly { task: string; choice: number }[]): void {
+  #unit(unit: Schedule, executionsMax: number | null): void {
     if (this.#built === null || this.#built.machine.nodeCount > NODES_MAX) {
       this.#built = this.#program.build(machineOptionsFor('dpor', this.#options));
     }
     const { machine } = this.#built;
-    const limits = new Limits({ now, onProgress });
+    const limits = limitsOf(executionsMax);
     const book = new BugBook(machine);
     exploreDpor(this.#program, this.#built, limits, book, {
       keepGoing: job.keepGoing,

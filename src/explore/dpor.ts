@@ -189,7 +189,7 @@ export function exploreDpor(
       detectRaces(false);
       return;
     }
-    limits.executions += 1;
+    limits.countExecution();
     endOfRun(built);
     options.onEnd(machine);
     options.onTrace?.(log);

@@ -157,7 +157,7 @@ export function buildGraph({ machine }: Built, limits: Limits): StateGraph {
     const state = graph.out.length;
     table.finish(...h, state);
     graph.out.push([]);
-    limits.states += 1;
+    limits.countState();
     const tasks: TaskRec[] = [];
     const choices: number[] = [];
     openDecisions(machine, tasks, choices);

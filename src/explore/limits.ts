@@ -51,6 +51,21 @@ export class Limits {
     return this.stopped === null;
   }
 
+  /**
+   * Count a complete execution. Budgets by count are exact: they stop a search at the same place
+   * every time, whatever else the machine does.
+   */
+  countExecution(): void {
+    this.executions += 1;
+    this.#checkCounts();
+  }
+
+  /** Count a distinct state; see {@link countExecution}. */
+  countState(): void {
+    this.states += 1;
+    this.#checkCounts();
+  }
+
   /** Go on after a stop. */
   goOn(): void {
     this.stopped = null;
@@ -59,21 +74,26 @@ export class Limits {
   /** Look at the clock and the counters now. */
   check(): void {
     this.#countdown = CHECK_EVERY;
-    const { seconds, steps, executions, states } = this.#budget;
+    const { seconds, steps } = this.#budget;
     if (steps !== undefined && this.steps >= steps) {
       this.stopped ??= `budget of ${steps} steps used up`;
     }
-    if (executions !== undefined && this[this.unit] >= executions) {
-      this.stopped ??= `budget of ${executions} ${this.unit} used up`;
-    }
-    if (states !== undefined && this.states >= states) {
-      this.stopped ??= `budget of ${states} states used up`;
-    }
+    this.#checkCounts();
     if (seconds !== undefined && this.seconds >= seconds) {
       this.stopped ??= `budget of ${Number(seconds.toFixed(2))} s used up`;
     }
     if (this.#onProgress !== undefined && !this.#onProgress(this)) {
       this.stopped ??= 'interrupted';
+    }
+  }
+
+  #checkCounts(): void {
+    const { executions, states } = this.#budget;
+    if (executions !== undefined && this[this.unit] >= executions) {
+      this.stopped ??= `budget of ${executions} ${this.unit} used up`;
+    }
+    if (states !== undefined && this.states >= states) {
+      this.stopped ??= `budget of ${states} states used up`;
     }
   }
 }

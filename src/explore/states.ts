@@ -200,7 +200,7 @@ export class StateSearch {
   #visit(salt = 0): number | undefined {
     const { store } = this.#machine;
     const known = this.#options.visited.enter(store.h0 ^ salt, (store.h1 + salt) | 0, store.h2);
-    if (known === undefined) this.#limits.states += 1;
+    if (known === undefined) this.#limits.countState();
     if (this.#options.visited.full) this.#limits.stopped ??= TABLE_FULL;
     return known;
   }
