@@ -9,6 +9,7 @@
 
 import {
   ACCESS,
+  differs,
   KIND,
   type AnyOp,
   type Cell,
@@ -350,8 +351,8 @@ export class EventLog {
       case KIND.await:
         return (op.a as (value: unknown) => boolean)(this.#found(op.cell, position, machine));
       default:
-        for (const { cell, last, changed } of node.round!) {
-          if (changed || this.#found(cell, position, machine) !== last) return true;
+        for (const read of node.round!) {
+          if (read.changed || differs(read, this.#found(read.cell, position, machine))) return true;
         }
         return false;
     }

@@ -10,6 +10,7 @@ export type { Invariant } from './reports.js';
 export * from './memory.js';
 export { Node, type Context, type Held } from './node.js';
 export * from './op.js';
+export { differs } from './relax.js';
 export { AGAIN, retry } from './retry.js';
 export type { CallFrame, Rule, Write } from './rule.js';
 export * from './seqcount.js';

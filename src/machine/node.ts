@@ -166,6 +166,11 @@ export interface RoundRead {
   readonly cell: Cell;
   /** What the task knows the cell to hold: what it saw or stored last. */
   readonly last: unknown;
+  /**
+   * Only a failed trylock has looked at it: what is known is that the lock was taken, whatever else
+   * the word holds.
+   */
+  readonly lockOnly: boolean;
   /** The round did not leave the cell as it found it, or saw it change: it is no repetition. */
   readonly changed: boolean;
 }

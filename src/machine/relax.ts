@@ -16,7 +16,11 @@ interface Seen {
   /** What the cell must still hold if nobody else wrote it. */
   expected: unknown;
   changed: boolean;
+  /** Only failed trylocks have looked: `first` and `expected` are the lock's bit alone. */
+  lockOnly: boolean;
 }
+
+const LOCKED = 1;
 
 /** What the round that ends at `node` has read. */
 export function roundOf(node: Node): readonly RoundRead[] {
@@ -31,9 +35,10 @@ export function roundOf(node: Node): readonly RoundRead[] {
   // The next round makes objects of its own; what became of this round's does not concern it.
   return [...seen]
     .filter(([cell]) => !own.has(cell.struct))
-    .map(([cell, { first, expected, changed }]) => ({
+    .map(([cell, { first, expected, changed, lockOnly }]) => ({
       cell,
       last: expected,
+      lockOnly,
       changed: changed || expected !== first,
     }));
 }
@@ -133,10 +138,17 @@ function note(seen: Map<Cell, Seen>, op: AnyOp, result: unknown): void {
     case KIND.lock:
     case KIND.trylock:
     case KIND.unlock: {
+      if (op.kind === KIND.trylock && result !== true) {
+        sawLocked(seen, op.cell);
+        break;
+      }
       const entry = seen.get(op.cell);
-      if (entry === undefined || (op.kind === KIND.trylock && result !== true)) break;
+      if (entry === undefined) break;
       const word = entry.expected as number;
-      entry.expected = op.kind === KIND.unlock ? word & ~1 : word | 1;
+      const isLocked = (word & LOCKED) === LOCKED;
+      // Taking what was seen taken: somebody has let go of it in between.
+      if (op.kind !== KIND.unlock && isLocked) entry.changed = true;
+      entry.expected = op.kind === KIND.unlock ? word & ~LOCKED : word | LOCKED;
       break;
     }
     default:
@@ -147,11 +159,33 @@ function note(seen: Map<Cell, Seen>, op: AnyOp, result: unknown): void {
 function saw(seen: Map<Cell, Seen>, cell: Cell, value: unknown, after: unknown): void {
   const entry = seen.get(cell);
   if (entry === undefined) {
-    seen.set(cell, { first: value, expected: after, changed: false });
+    seen.set(cell, { first: value, expected: after, changed: false, lockOnly: false });
+  } else if (entry.lockOnly) {
+    // Now the whole word is known; of what was known before, the lock's bit can be compared.
+    const isLocked = ((value as number) & LOCKED) === LOCKED;
+    const changed = entry.changed || isLocked !== (entry.expected === LOCKED);
+    seen.set(cell, { first: value, expected: after, changed, lockOnly: false });
   } else {
     if (value !== entry.expected) entry.changed = true;
     entry.expected = after;
   }
+}
+
+/** A trylock has failed: the round depends on the lock's being taken. */
+function sawLocked(seen: Map<Cell, Seen>, cell: Cell): void {
+  const entry = seen.get(cell);
+  if (entry === undefined) {
+    seen.set(cell, { first: LOCKED, expected: LOCKED, changed: false, lockOnly: true });
+    return;
+  }
+  const word = entry.expected as number;
+  if ((word & LOCKED) !== LOCKED) entry.changed = true;
+  entry.expected = word | LOCKED;
+}
+
+/** Would a round that finds `value` in a cell differ from the one that read it? */
+export function differs({ last, lockOnly }: RoundRead, value: unknown): boolean {
+  return lockOnly ? ((value as number) & LOCKED) !== last : value !== last;
 }
 
 /** Could a round that starts now differ from the one that ended at `node`? */
@@ -162,11 +196,12 @@ export function roundMayDiffer(node: Node, task: object): boolean {
     if (struct.owner.value !== task && struct.life.value === LIFE.live) return true;
   }
   let relevant = false;
-  for (const { cell, last, changed } of round) {
+  for (const read of round) {
+    const { cell, changed } = read;
     const { owner, life } = cell.struct;
     if (owner.value === task || life.value !== LIFE.live) continue;
     relevant = true;
-    if (changed || cell.value !== last) return true;
+    if (changed || differs(read, cell.value)) return true;
   }
   // A round that read nothing shared is a plain yield.
   return !relevant;

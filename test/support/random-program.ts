@@ -49,7 +49,7 @@ export type Instruction =
   | { readonly op: 'store' | 'plainStore' | 'xchg'; readonly v: number; readonly value: number }
   | { readonly op: 'update'; readonly v: number; readonly below: number }
   | { readonly op: 'cas'; readonly v: number; readonly expected: number; readonly value: number }
-  | { readonly op: 'lock' | 'unlock' | 'tryIncrement'; readonly l: number }
+  | { readonly op: 'lock' | 'unlock' | 'tryIncrement' | 'spinTry'; readonly l: number }
   | { readonly op: 'rcuEnter' | 'rcuExit' | 'sleep' | 'choose' }
   | { readonly op: 'deref' | 'replace' | 'take' | 'updateValue'; readonly p: number }
   | { readonly op: 'get' | 'put' | 'count' }
@@ -94,6 +94,7 @@ const THEMES: readonly (readonly Instruction['op'][])[] = [
   ['update', 'plainStore', 'add', 'load'],
   ['update', 'lock', 'rcuEnter', 'replace'],
   ['updateValue', 'replace', 'take', 'updateValue'],
+  ['spinTry', 'spinTry', 'lock', 'tryIncrement'],
 ];
 
 /** A recipe from a seed: `size` instructions over two or three tasks. */
@@ -134,6 +135,8 @@ function instruction(prng: Prng, op: Instruction['op']): Instruction[] {
         { op: 'unlock', l },
       ];
     }
+    case 'spinTry':
+      return [{ op, l: prng.below(2) }];
     case 'unlock':
     case 'tryIncrement':
       return [{ op: 'tryIncrement', l: prng.below(2) }];
@@ -238,6 +241,11 @@ function* execute(world: World, me: number, step: Instruction): Task<number | nu
       } else {
         saw(9);
       }
+      break;
+    case 'spinTry':
+      while (!(yield* trylock_bit(shared.lock[step.l]))) yield* cpu_relax();
+      saw(yield* atomic_fetch_add(shared.x[step.l], 1));
+      yield* unlock_bit(shared.lock[step.l]);
       break;
     case 'rcuEnter':
       yield* section_enter(rcu);
