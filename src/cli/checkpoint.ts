@@ -24,6 +24,8 @@ export type Saved =
       readonly engine: 'states';
       readonly found: Found;
       readonly frontiers: readonly Frontier[];
+      /** A task has gone round in a retry(): that all runs end is not known. */
+      readonly goesRound: boolean;
       readonly seconds: number;
     }
   | {

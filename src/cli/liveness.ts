@@ -3,7 +3,7 @@
 import { checkLiveness, type LivenessResult, type Verdict } from '../explore/index.js';
 import { encodeSchedule } from '../scenario/index.js';
 import { programOfJob, type Job } from './job.js';
-import { keysOf } from './report.js';
+import { keysOf, tokenOf } from './report.js';
 
 /** Functions with loops that the stash is about: spoken of even if they never go round. */
 const LOOPS = ['get_stashed_path', 'stash_dentry'];
@@ -26,33 +26,35 @@ export async function livenessVerdict(job: Job, json: boolean, safety: Verdict):
   if (json) {
     const bounds = retries.map(({ fn, most }) => ({ fn, most: isFinite(most) ? most : null }));
     console.log(
-      JSON.stringify({ scenario: job.scenario, liveness: { ...result, retries: bounds } }),
+      JSON.stringify({
+        scenario: job.scenario,
+        liveness: {
+          ...result,
+          retries: bounds,
+          livelocks: livelocks.map((bug) => ({ ...bug, token: tokenOf(job, bug) })),
+        },
+      }),
     );
   } else {
-    console.log(`${linesOf(result).join('\n')}\n`);
+    console.log(`${linesOf(job, result).join('\n')}\n`);
   }
   if (livelocks.length > 0) return 'VIOLATED';
   return result.complete ? safety : 'INCOMPLETE';
 }
 
-function linesOf({
-  complete,
-  reason,
-  states,
-  missedStateChance,
-  livelocks,
-  retries,
-  waits,
-  lockFree,
-}: LivenessResult): string[] {
+function linesOf(job: Job, result: LivenessResult): string[] {
+  const { complete, reason, states, missedStateChance } = result;
+  const { livelocks, retries, waits, lockFree } = result;
   const lines = [`  liveness, ${states} states${complete ? '' : `: not everything, ${reason}`}`];
   lines.push(`    ${keysOf(missedStateChance)}`);
-  for (const { title, detail, schedule, cycleFrom } of livelocks) {
+  for (const bug of livelocks) {
+    const { title, detail, schedule, cycleFrom } = bug;
     lines.push(`    ${title}`, `      ${detail}`);
     lines.push(
       `      ${encodeSchedule(schedule.slice(0, cycleFrom)) || 'the start'}, then for ever:`,
     );
     lines.push(`      ${encodeSchedule(schedule.slice(cycleFrom))}`);
+    lines.push(`      dlab show ${tokenOf(job, bug)}`);
   }
   if (livelocks.length === 0 && complete) lines.push('    no livelock');
   for (const { fn, most } of retries) {

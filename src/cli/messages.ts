@@ -64,6 +64,8 @@ export type Answer =
       readonly reason: string | null;
       readonly found: Found;
       readonly frontiers: readonly Frontier[];
+      /** Has a task gone round in a retry()? */
+      readonly goesRound: boolean;
     }
   | { readonly type: 'unit'; readonly reason: string | null; readonly found: Found }
   | { readonly type: 'smallest'; readonly bugs: readonly Bug[] }

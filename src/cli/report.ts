@@ -74,6 +74,7 @@ export function tokenOf(job: Job, bug: Bug): string {
     failAlloc: job.failAlloc,
     patched: job.patch !== null,
     schedule: bug.schedule,
+    ...(bug.cycleFrom === undefined ? {} : { cycleFrom: bug.cycleFrom }),
   });
 }
 
@@ -152,16 +153,19 @@ export async function counterexampleOf(
 ): Promise<string[]> {
   const [first, ...others] = bugs as [Bug, ...Bug[]];
   const program = await programOfJob(job);
-  const explanation = explainNow(program, first);
-  const { bug } = explanation;
-  const { trace } = record(program, bug.schedule);
+  // A livelock is a cycle: there is no step after which it has happened.
+  const explanation = first.kind === 'livelock' ? null : explainNow(program, first);
+  const bug = explanation?.bug ?? first;
+  const { trace } = record(program, bug.schedule, bug.cycleFrom);
   const drawn = { ...look, palette: paletteOf(look) };
   const lines = [
     `    ${bug.title}`,
     '',
     ladder(trace, drawn),
     '',
-    ...explanationLines(trace, explanationOf(job, explanation), drawn),
+    ...(explanation === null
+      ? wrapText('  ', bug.detail, look.width)
+      : explanationLines(trace, explanationOf(job, explanation), drawn)),
   ];
   if (others.length > 0)
     lines.push('', '  also found:', ...others.map((other) => `    ${other.title}`));
@@ -211,10 +215,12 @@ export async function checkReportOf(
     let explanation: TraceExplanation | null = null;
     if (i === 0) {
       const program = await programOfJob(job);
-      const explained = explainNow(program, found);
-      shown = explained.bug;
-      explanation = explanationOf(job, explained);
-      ({ trace, snapshots } = record(program, shown.schedule));
+      if (found.kind !== 'livelock') {
+        const explained = explainNow(program, found);
+        shown = explained.bug;
+        explanation = explanationOf(job, explained);
+      }
+      ({ trace, snapshots } = record(program, shown.schedule, shown.cycleFrom));
     }
     const { title, kind, detail, steps, switches, minimal } = shown;
     const token = tokenOf(job, shown);

@@ -5,7 +5,13 @@
  * what is in the table plus what is open in the frontiers is everything that was reached.
  */
 
-import { COMMANDS, SharedStateTable, TABLE_FULL, type Frontier } from '../explore/index.js';
+import {
+  COMMANDS,
+  GOES_ROUND,
+  SharedStateTable,
+  TABLE_FULL,
+  type Frontier,
+} from '../explore/index.js';
 import { saveCheckpoint, type Saved } from './checkpoint.js';
 import type { Job } from './job.js';
 import { joined, type Answer, type Found } from './messages.js';
@@ -61,6 +67,7 @@ export async function runStates(
   if (resumed !== null) table.restore(resumed.states);
   const before: Found = resumed?.saved.found ?? EMPTY;
   let frontiers: readonly Frontier[] = resumed?.saved.frontiers ?? [];
+  let goesRound = resumed?.saved.goesRound ?? false;
   const started = new Set<number>();
   let answers: Extract<Answer, { type: 'states' }>[];
   for (let round = 0; ; round += 1) {
@@ -70,16 +77,17 @@ export async function runStates(
     answers = await searchOnce(round);
     if (timer !== null) clearTimeout(timer);
     const found = joined([before, ...answers.map((answer) => answer.found)]);
+    goesRound ||= answers.some((answer) => answer.goesRound);
     const reason = reasonOf(answers);
     frontiers = answers.flatMap((answer) => answer.frontiers);
     const over = frontiers.length === 0 && reason === null;
     if (saving !== null && !over && (reason === null || reason === pool.reason)) {
-      const saved: Saved = { engine: 'states', found, frontiers, seconds: seconds() };
+      const saved: Saved = { engine: 'states', found, frontiers, goesRound, seconds: seconds() };
       saving.attempt(() => {
         saveCheckpoint(saving.path, job, saving.fingerprint, saved, table.dump());
       });
     }
-    if (over || reason !== null) return { found, reason };
+    if (over || reason !== null) return { found, reason: over && goesRound ? GOES_ROUND : reason };
   }
 
   /** Let every thread search until all have stopped. */

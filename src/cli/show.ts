@@ -1,6 +1,7 @@
 /** `dlab show`: replay one interleaving from its token. */
 
 import {
+  leadsBack,
   Limits,
   nearbyFailing,
   replay,
@@ -79,7 +80,9 @@ async function showJob(job: Job, content: TokenContent, flags: ShowFlags): Promi
     console.log(lines.join('\n'));
     return EXIT.DIVERGED;
   }
-  const { trace, snapshots } = record(program, content.schedule);
+  const { cycleFrom } = content;
+  const goesRound = cycleFrom !== undefined && leadsBack(program, content.schedule, cycleFrom);
+  const { trace, snapshots } = record(program, content.schedule, goesRound ? cycleFrom : null);
   if (flags.log === true) {
     logTrace(trace, createKernelLog({ write: (line: string) => void process.stdout.write(line) }));
   } else {
@@ -100,7 +103,10 @@ async function showJob(job: Job, content: TokenContent, flags: ShowFlags): Promi
       console.log(renderTrace(format, trace, snapshots, look, at));
     }
   }
-  return findings.length > 0 ? EXIT.VIOLATED : EXIT.HOLDS;
+  if (cycleFrom !== undefined && !goesRound) {
+    console.error('dlab: this no longer leads back to where it was: it is no livelock here');
+  }
+  return findings.length > 0 || goesRound ? EXIT.VIOLATED : EXIT.HOLDS;
 }
 
 /** What a token says; of a scenario's name, that its tasks run one after the other. */

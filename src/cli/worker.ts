@@ -11,7 +11,6 @@ import {
   COMMANDS,
   explore,
   exploreDpor,
-  GOES_ROUND,
   isVacuous,
   Limits,
   machineOptionsFor,
@@ -147,7 +146,8 @@ class Explorer {
     const open = search.frontier();
     post({
       type: 'states',
-      reason: limits.stopped ?? (machine.goesRound ? GOES_ROUND : null),
+      reason: limits.stopped,
+      goesRound: machine.goesRound,
       found: this.#found('states', limits, book, machine),
       frontiers: open === null ? this.#frontiers : [open, ...this.#frontiers],
     });

@@ -24,7 +24,13 @@ export { editsOf, LenientRun, type Near } from './near.js';
 export { nearbyFailing } from './nearby.js';
 export * from './program.js';
 export { Prng } from './prng.js';
-export { replay, type ReplayFinding, type ReplayOptions, type ReplayResult } from './replay.js';
+export {
+  leadsBack,
+  replay,
+  type ReplayFinding,
+  type ReplayOptions,
+  type ReplayResult,
+} from './replay.js';
 export { BugBook, switchesIn } from './run.js';
 export { KEY_BITS, SharedStateTable } from './state-table.js';
 export { GOES_ROUND, StateSearch, TABLE_FULL, type Frontier } from './states.js';

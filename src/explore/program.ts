@@ -50,6 +50,11 @@ export interface Bug {
   readonly switches: number;
   /** No interleaving with fewer switches, nor with as many and fewer steps, fails at all. */
   readonly minimal: boolean;
+  /**
+   * Only of a livelock: number of decisions before its cycle begins. The schedule leads into the
+   * cycle and once round it.
+   */
+  readonly cycleFrom?: number;
 }
 
 /** How the interleavings were covered. */

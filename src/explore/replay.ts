@@ -77,3 +77,19 @@ export function replay(
   }
   return { machine, findings, diverged: null, ended };
 }
+
+/**
+ * Does a schedule that goes round really do so: is the state at its end that after its first
+ * `cycleFrom` decisions? False too if it does not fit the program.
+ */
+export function leadsBack(program: Program, schedule: Schedule, cycleFrom: number): boolean {
+  const keyOf = ({ store }: Machine): string => `${store.h0} ${store.h1} ${store.h2}`;
+  let before = '';
+  const { machine, diverged } = replay(program, schedule, {
+    beforeStep: (step, _decision, at) => {
+      at.store.hashing = true;
+      if (step === cycleFrom + 1) before = keyOf(at);
+    },
+  });
+  return diverged === null && before === keyOf(machine);
+}

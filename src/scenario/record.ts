@@ -11,8 +11,15 @@ export interface Recording {
   readonly snapshots: readonly Snapshot[];
 }
 
-/** Replay a schedule and write everything down. */
-export function record(program: Program, schedule: Schedule): Recording {
+/**
+ * Replay a schedule and write everything down.
+ * @param cycleFrom of a livelock: number of decisions before those that are repeated for ever
+ */
+export function record(
+  program: Program,
+  schedule: Schedule,
+  cycleFrom: number | null = null,
+): Recording {
   let machine: Machine | null = null;
   const frames = new Map<string, readonly TraceFrame[]>();
   const framesAt = (node: Node): readonly TraceFrame[] => {
@@ -56,7 +63,7 @@ export function record(program: Program, schedule: Schedule): Recording {
   );
   const switches = switchesIn(replayed.machine, schedule);
   return {
-    trace: recorder.trace(program.name, schedule.length, switches, replayed),
+    trace: recorder.trace(program.name, schedule.length, switches, replayed, cycleFrom),
     snapshots: snapshots.all,
   };
 }

@@ -3,7 +3,7 @@
  *
  * `dlab1/stash.close-vs-open@v6.9/ax26.bx3.ax33.Ga1.b~k3fw`: scenario, variant and options, the
  * schedule run by run (a, b, c: the scenario's tasks; Ga1: the second task that a spawned), and a
- * checksum. Invariant: decoding what was encoded gives the same back; a damaged token is refused.
+ * checksum. In the schedule of a livelock, `:` stands before what is repeated for ever. Invariant: decoding what was encoded gives the same back; a damaged token is refused.
  */
 
 import { MisuseError, type ReusePolicy } from '../machine/index.js';
@@ -23,6 +23,8 @@ export interface TokenContent {
   /** Functions came from a file that must be given again. */
   readonly patched: boolean;
   readonly schedule: Schedule;
+  /** Only of a livelock: number of decisions before those that are repeated for ever. */
+  readonly cycleFrom?: number;
 }
 
 const VERSION = 'dlab1';
@@ -39,7 +41,12 @@ export function encodeToken(content: TokenContent): string {
     content.patched ? 'patched' : '',
   ].filter((option) => option !== '');
   const head = [`${slug(content.scenario)}@${slug(content.variant)}`, ...options].join('+');
-  const body = `${VERSION}/${head}/${encodeSchedule(content.schedule)}`;
+  const { schedule, cycleFrom } = content;
+  const text =
+    cycleFrom === undefined
+      ? encodeSchedule(schedule)
+      : `${encodeSchedule(schedule.slice(0, cycleFrom))}:${encodeSchedule(schedule.slice(cycleFrom))}`;
+  const body = `${VERSION}/${head}/${text}`;
   return `${body}~${checksum(body)}`;
 }
 
@@ -86,6 +93,8 @@ export function decodeToken(
     if (!known.includes(option))
       throw new MisuseError(`the token's option '${option}' is not known here`);
   }
+  const [stem, cycle] = schedule.split(':', 2) as [string, string | undefined];
+  const way = decodeSchedule(stem);
   return {
     scenario,
     variant,
@@ -95,7 +104,9 @@ export function decodeToken(
     reuse: options.has('lifo') ? 'lifo' : options.has('explore') ? 'explore' : 'never',
     failAlloc: options.has('fail'),
     patched: options.has('patched'),
-    schedule: decodeSchedule(schedule),
+    ...(cycle === undefined
+      ? { schedule: way }
+      : { schedule: [...way, ...decodeSchedule(cycle)], cycleFrom: way.length }),
   };
 }
 

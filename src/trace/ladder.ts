@@ -48,6 +48,8 @@ class Ladder {
   readonly #columns: number;
   readonly #names: readonly string[];
   #fnWidth = 0;
+  /** Has the part begun that is repeated for ever? */
+  #isRound = false;
 
   constructor(trace: Trace, options: LadderOptions) {
     this.#trace = trace;
@@ -75,6 +77,11 @@ class Ladder {
       if (turn !== undefined) lines.push(...this.#turn(turn));
       lines.push(...this.#run(run, keys));
     }
+    const { cycleFrom, steps } = this.#trace;
+    if (cycleFrom !== null) {
+      const start = cycleFrom === 0 ? 'at the start' : `after step ${cycleFrom}`;
+      lines.push(...this.#round(`after step ${steps} all is as it was ${start}`));
+    }
     lines.push('', ...this.#reports());
     return lines.join('\n');
   }
@@ -98,6 +105,11 @@ class Ladder {
       hidden = [];
     };
     for (const operation of run) {
+      if (!this.#isRound && this.#goesRoundAt(operation)) {
+        flush();
+        lines.push(...this.#round('from here on round and round, for ever:'));
+        this.#isRound = true;
+      }
       if (keys !== null && !keys.has(operation.n)) {
         hidden.push(operation);
         continue;
@@ -107,6 +119,15 @@ class Ladder {
     }
     flush();
     return lines;
+  }
+
+  #goesRoundAt({ step }: TraceOperation): boolean {
+    const { cycleFrom } = this.#trace;
+    return cycleFrom !== null && step > cycleFrom;
+  }
+
+  #round(text: string): string[] {
+    return this.#lines(`      ${this.#rails('', -1)} `, `~ ${text}`).map(this.#palette.bad);
   }
 
   #folded(task: number, steps: readonly TraceOperation[]): string[] {
@@ -177,6 +198,7 @@ class Ladder {
 
   #reports(): string[] {
     const { findings, operations, freed, tasks } = this.#trace;
+    if (findings.length === 0 && this.#trace.cycleFrom !== null) return [];
     if (findings.length === 0) return ['nothing was reported on this interleaving'];
     const lines: string[] = [];
     for (const { title, detail, operation } of findings) {

@@ -193,7 +193,13 @@ export class Recorder implements Observer {
   }
 
   /** The finished trace. */
-  trace(program: string, steps: number, switches: number, replayed: Replayed): Trace {
+  trace(
+    program: string,
+    steps: number,
+    switches: number,
+    replayed: Replayed,
+    cycleFrom: number | null = null,
+  ): Trace {
     const findings = replayed.findings.map(({ step, title, finding }) => {
       const inStep = this.#operations.filter((operation) => operation.step === step);
       const there = inStep.find(
@@ -234,6 +240,7 @@ export class Recorder implements Observer {
       allocated: this.#allocated,
       steps,
       switches,
+      cycleFrom,
       diverged: replayed.diverged,
     };
   }

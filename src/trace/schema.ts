@@ -98,6 +98,8 @@ export interface Trace {
   readonly allocated: Readonly<Record<string, number>>;
   readonly steps: number;
   readonly switches: number;
+  /** Of a livelock: the steps after this one are repeated for ever; null of everything else. */
+  readonly cycleFrom: number | null;
   /** Where the schedule did not fit, if it did not. */
   readonly diverged: { readonly step: number; readonly reason: string } | null;
 }

@@ -47,7 +47,7 @@ describe('dlab check', () => {
     expect(err).toContain('--symmetry needs the engine states');
   });
 
-  test('a patch that goes round for ever is found without being asked', async () => {
+  describe('a patch that goes round for ever', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'dlab-')), 'round.mjs');
     const machine = new URL('../../dist/machine/index.js', import.meta.url).href;
     writeFileSync(
@@ -63,8 +63,35 @@ describe('dlab check', () => {
          return yield* retry(round, dentry.d_lockref);
        }\n`,
     );
-    const { code, out } = await dlab('check', 'stash/close-vs-open', '--with', file);
-    expect(out).toContain('livelock: stash_dentry retries for ever');
-    expect(code).toBe(1);
-  }, 60_000);
+    const args = ['check', 'stash/close-vs-open', '--with', file];
+    const tokenIn = (out: string): string => /dlab show (dlab1\S+)/.exec(out)![1];
+
+    test('is found without being asked, and its token shows the way there and the round', async () => {
+      const { code, out } = await dlab(...args);
+      expect(out).toContain('livelock: stash_dentry retries for ever');
+      expect(code).toBe(1);
+      expect(tokenIn(out)).toMatch(/\/[^/:]*:[^/:]+~/);
+      const shown = await dlab('show', tokenIn(out), '--with', file);
+      expect({ code: shown.code, err: shown.err }).toEqual({ code: 1, err: '' });
+      expect(shown.out).toContain('~ from here on round and round, for ever:');
+      const [, last, first] = /after step (\d+) all is as it was after step (\d+)/.exec(shown.out)!;
+      expect(Number(first)).toBeLessThan(Number(last));
+      const json = await dlab('show', tokenIn(out), '--with', file, '--json');
+      expect((JSON.parse(json.out) as { cycleFrom: number }).cycleFrom).toBe(Number(first));
+    }, 120_000);
+
+    test('is found after --resume as well, whatever part of it was explored before', async () => {
+      for (const budget of ['30', '300']) {
+        const path = join(mkdtempSync(join(tmpdir(), 'dlab-')), 'check.point');
+        const cut = await dlab(...args, '--budget', budget, '--checkpoint', path);
+        expect({ code: cut.code, livelock: cut.out.includes('livelock') }).toEqual({
+          code: 3,
+          livelock: false,
+        });
+        const resumed = await dlab(...args, '--resume', path);
+        expect(resumed.out).toContain('livelock: stash_dentry retries for ever');
+        expect(resumed.code).toBe(1);
+      }
+    }, 120_000);
+  });
 });

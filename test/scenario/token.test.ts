@@ -76,3 +76,14 @@ describe('a damaged token is refused with a reason', () => {
     expect(() => decodeToken(damaged, scenarios, variants)).toThrow(reason);
   });
 });
+
+test('a livelock keeps where its round begins, and its token needs no quotes in a shell', () => {
+  fc.assert(
+    fc.property(content, fc.nat(60), (value, at) => {
+      const goesRound = { ...value, cycleFrom: Math.min(at, value.schedule.length) };
+      const token = encodeToken(goesRound);
+      expect(token).not.toMatch(/[\s'"()&;|<>$`*!]/);
+      expect(decodeToken(token, scenarios, variants)).toEqual(goesRound);
+    }),
+  );
+});
