@@ -38,6 +38,11 @@ export class Member {
     return sum([this.#finished, this.#current]);
   }
 
+  /** Executions so far of what it is at. */
+  get current(): number {
+    return this.#current.executions;
+  }
+
   /** Ask; at most one question at a time. */
   ask<T extends Answer['type']>(message: ToWorker, type: T): Promise<Extract<Answer, { type: T }>> {
     return new Promise((resolve, reject) => {

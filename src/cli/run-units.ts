@@ -5,7 +5,14 @@
  * only finished units count, each once; a run is complete when all of them have.
  */
 
-import { COMMANDS, Prng, splitUnits, type Program, type Schedule } from '../explore/index.js';
+import {
+  COMMANDS,
+  extrapolate,
+  Prng,
+  splitUnits,
+  type Program,
+  type Schedule,
+} from '../explore/index.js';
 import { saveCheckpoint, type Saved } from './checkpoint.js';
 import type { Job } from './job.js';
 import { joined, type Found } from './messages.js';
@@ -36,17 +43,6 @@ export function unitsOf(program: Program): Schedule[] {
   return units;
 }
 
-/** Total of a quantity of which a fair sample of units is known, and its standard error. */
-export function extrapolate(
-  perUnit: readonly number[],
-  units: number,
-): { total: number; error: number } {
-  const n = perUnit.length;
-  const mean = perUnit.reduce((a, b) => a + b, 0) / n;
-  const variance = perUnit.reduce((a, b) => a + (b - mean) ** 2, 0) / Math.max(1, n - 1);
-  return { total: mean * units, error: units * Math.sqrt((variance / n) * (1 - n / units)) };
-}
-
 /** Explore the units of a job, or of its shard. */
 export async function runUnits(
   pool: Pool,
@@ -55,7 +51,7 @@ export async function runUnits(
   saving: Saving | null,
   resumed: Extract<Saved, { engine: 'dpor' }> | null,
   seconds: () => number,
-  onUnit: (perUnit: readonly number[], units: number) => void,
+  onEstimate: (total: { executions: number; error: number }) => void,
 ): Promise<UnitsOutcome> {
   // A search of states that gave up has told the threads to stop.
   if (pool.reason === null) pool.boxes.command(COMMANDS.work);
@@ -65,7 +61,6 @@ export async function runUnits(
   const queue = mine.filter((i) => !done.has(i));
   const before: Found[] = resumed === null ? [] : [resumed.found];
   const parts = [...before];
-  const perUnit: number[] = [];
   const most = job.executions === null ? null : job.executions - (resumed?.found.executions ?? 0);
   const spent = `budget of ${job.executions} executions used up`;
   const doneOfMine = (): number => mine.filter((i) => done.has(i)).length;
@@ -73,6 +68,16 @@ export async function runUnits(
     return { found: joined(before), reason: spent, units: mine.length, done: doneOfMine() };
   }
   const budget = most === null ? null : new UnitBudget(queue, most);
+  const open = queue.length;
+  const estimate = (whole: readonly number[], underWay: readonly number[]): void => {
+    const total = extrapolate(whole, underWay, open);
+    if (total === null) return;
+    const { executions, error } = total;
+    onEstimate({ executions: executions + (resumed?.found.executions ?? 0), error });
+  };
+  const finished: number[] = [];
+  /** Members that are at a unit. */
+  const busy = new Set<number>();
   let unfinished: Found[] = [];
   let reason: string | null = null;
   let lastSaved = performance.now();
@@ -97,7 +102,9 @@ export async function runUnits(
       const goesOn = pool.reason === null && (budget === null || budget.isOpen);
       const next = goesOn ? queue.shift() : undefined;
       if (next === undefined) return;
+      busy.add(i);
       const answer = await explore(i, next, most);
+      busy.delete(i);
       budget?.add(next, answer);
       if (answer.reason !== null) {
         unfinished = [...unfinished, answer.found];
@@ -109,8 +116,11 @@ export async function runUnits(
       }
       done.add(next);
       parts.push(answer.found);
-      perUnit.push(answer.found.executions);
-      onUnit(perUnit, mine.length);
+      finished.push(answer.found.executions);
+      estimate(
+        finished,
+        [...busy].map((member) => pool.member(member).current),
+      );
       if (saving !== null && performance.now() - lastSaved >= saving.everyMs) save();
     }
   };
@@ -118,17 +128,16 @@ export async function runUnits(
   if (budget !== null && pool.reason === null) {
     const { last } = budget;
     if (last !== null) budget.add(last.unit, await explore(0, last.unit, last.most));
-    const { counted, finished, reason: ended } = budget.outcome();
-    onUnit(
-      counted.slice(0, finished).map(({ executions }) => executions),
-      mine.length,
-    );
+    const { counted, whole, reason: ended } = budget.outcome();
+    // Not what others had finished out of turn: the report must not depend on it.
+    const counts = counted.map(({ executions }) => executions);
+    estimate(counts.slice(0, whole), counts.slice(whole));
     if (ended !== BUG) save();
     return {
       found: joined([...before, ...counted]),
       reason: ended === null ? null : ended.startsWith('budget') ? spent : ended,
       units: mine.length,
-      done: finished + (resumed === null ? 0 : mine.filter((i) => resumed.done.includes(i)).length),
+      done: whole + (resumed === null ? 0 : mine.filter((i) => resumed.done.includes(i)).length),
     };
   }
   if (pool.reason !== null) reason ??= pool.reason;

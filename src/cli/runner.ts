@@ -6,14 +6,12 @@
  */
 
 import {
-  estimateExecutions,
   GOES_ROUND,
   missedStateChanceOf,
   renamingOf,
   TABLE_FULL,
   verdictOf,
   type Engine,
-  type Estimate,
   type ExploreResult,
   type Program,
 } from '../explore/index.js';
@@ -25,7 +23,7 @@ import type { Counts, Found } from './messages.js';
 import { Pool } from './pool.js';
 import { ProgressLine } from './progress.js';
 import { runStates, type Saving } from './run-states.js';
-import { extrapolate, runUnits } from './run-units.js';
+import { runUnits } from './run-units.js';
 
 /** Where to save what, and what to go on with. */
 export interface Persistence {
@@ -49,7 +47,6 @@ export interface Outcome {
 
 /** Programs with fewer traces than this are not worth cutting into units. */
 const WHOLE_EXECUTIONS_MAX = 3000;
-const ESTIMATE_WALKS = 400;
 const INTERRUPTED = 'interrupted';
 const BUG = 'a bug was found';
 
@@ -248,13 +245,6 @@ class Run {
   }
 
   async #units(saving: Saving | null, resumed: Parameters<typeof runUnits>[4]): Promise<Partial> {
-    const guess: Estimate = estimateExecutions(this.#program, ESTIMATE_WALKS);
-    this.#estimate = guess;
-    const onUnit = (perUnit: readonly number[], units: number): void => {
-      if (perUnit.length < 16) return;
-      const { total, error } = extrapolate(perUnit, units);
-      this.#estimate = { executions: total, error };
-    };
     const outcome = await runUnits(
       this.pool,
       this.#job,
@@ -262,7 +252,7 @@ class Run {
       saving,
       resumed,
       () => this.#seconds,
-      onUnit,
+      (total) => (this.#estimate = total),
     );
     const units = { all: outcome.units, done: outcome.done };
     return { engine: 'dpor', ...outcome, interleavings: null, guarantee: null, units };

@@ -40,12 +40,12 @@ export class UnitBudget {
     return this.#walk().last;
   }
 
-  /** What counts, in order. */
-  outcome(): { counted: readonly Found[]; finished: number; reason: string | null } {
+  /** What counts, in order, and how many units of it are whole. */
+  outcome(): { counted: readonly Found[]; whole: number; reason: string | null } {
     const { counted, reason } = this.#walk();
     return {
       counted: counted.map(({ found }) => found),
-      finished: counted.filter((answer) => answer.reason === null).length,
+      whole: counted.filter((answer) => answer.reason === null).length,
       reason,
     };
   }

@@ -7,6 +7,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import {
+  assertSymmetric,
   BugBook,
   COMMANDS,
   explore,
@@ -143,6 +144,7 @@ class Explorer {
       if (path === null) break;
       search.follow(path);
     }
+    if (job.symmetry) assertSymmetric(machine);
     const open = search.frontier();
     post({
       type: 'states',

@@ -1,55 +1,55 @@
 /**
- * How many executions there are, before they are explored.
+ * How many executions there are in all, from the parts of a search that have been explored so far.
  *
- * Knuth's estimator on the tree that sleep sets leave: a random descent, weighted by the product of
- * the numbers of ways it could have gone. In that tree every Mazurkiewicz trace has one leaf, and
- * descents that fall asleep count zero, so the mean of the weights is unbiased. Invariant: the error
- * is measured on the sample; a small sample of a skewed tree is usually too low, and says so by it.
+ * Parts are begun in a shuffled order, so those that were begun are a fair sample. Those that are
+ * finished are not, since short ones finish first: a part under way counts as well, as one that is
+ * as long as the finished ones that are longer than it is so far. Invariant: the error is at least
+ * what the largest part seen makes of the rest, for a part that is as large may be among them.
  */
 
-import type { TaskRec } from '../machine/index.js';
-import { Footprints } from './footprint.js';
-import { Prng } from './prng.js';
-import type { Program } from './program.js';
-import { openDecisions } from './states.js';
-import { descend, TRACE_MACHINE, type Sleeper } from './units.js';
-
 export interface Estimate {
-  /** Estimated number of Mazurkiewicz traces. */
   readonly executions: number;
-  /** Standard error of it. */
+  /** One standard error, or what is said above. */
   readonly error: number;
-  readonly walks: number;
 }
 
-/** Estimate the number of traces from random descents. Deterministic for a seed. */
-export function estimateExecutions(program: Program, walks: number, seed = 1): Estimate {
-  const { machine } = program.build({ ...TRACE_MACHINE, kcsan: false });
-  const footprints = new Footprints();
-  const prng = new Prng(seed);
-  const base = machine.mark();
-  const weights: number[] = [];
-  for (let i = 0; i < walks; i += 1) weights.push(walk());
-  const mean = weights.reduce((sum, w) => sum + w, 0) / walks;
-  const variance = weights.reduce((sum, w) => sum + (w - mean) ** 2, 0) / Math.max(1, walks - 1);
-  return { executions: mean, error: Math.sqrt(variance / walks), walks };
+/** Parts that must have been begun before anything is said. */
+const BEGUN_MIN = 8;
+/** And those that must be finished. */
+const FINISHED_MIN = 4;
 
-  function walk(): number {
-    let asleep: Sleeper[] = [];
-    let weight = 1;
-    for (;;) {
-      const tasks: TaskRec[] = [];
-      const choices: number[] = [];
-      openDecisions(machine, tasks, choices);
-      const awake = tasks
-        .map((task, at) => ({ task: task.key, choice: choices[at], index: task.index }))
-        .filter((d) => !asleep.some((s) => s.task === d.index && s.choice === d.choice));
-      if (awake.length === 0) {
-        machine.undo(base);
-        return tasks.length === 0 ? weight : 0;
-      }
-      weight *= awake.length;
-      asleep = descend(machine, footprints, asleep, awake[prng.below(awake.length)]);
-    }
-  }
+/**
+ * Estimate a total.
+ * @param finished executions of the parts that are done
+ * @param underWay executions so far of those that are not
+ * @param parts number of all parts
+ * @returns null if too few parts are known
+ */
+export function extrapolate(
+  finished: readonly number[],
+  underWay: readonly number[],
+  parts: number,
+): Estimate | null {
+  const begun = finished.length + underWay.length;
+  const isEnough = begun >= BEGUN_MIN && finished.length >= FINISHED_MIN;
+  if (!isEnough && finished.length < parts) return null;
+  const guessed = underWay.map((soFar) => {
+    const longer = finished.filter((size) => size > soFar);
+    return longer.length === 0 ? 2 * soFar : sum(longer) / longer.length;
+  });
+  const sizes = [...finished, ...guessed];
+  const mean = sum(sizes) / begun;
+  const variance = sum(sizes.map((size) => (size - mean) ** 2)) / Math.max(1, begun - 1);
+  const rest = parts - begun;
+  const sampling = Math.sqrt((variance * parts * rest) / begun);
+  const skew = (rest * Math.max(...sizes)) / begun;
+  const guessing = sum(guessed) - sum(underWay);
+  return {
+    executions: sum(sizes) + rest * mean,
+    error: Math.hypot(Math.max(sampling, skew), guessing),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, n) => total + n, 0);
 }

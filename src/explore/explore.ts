@@ -25,7 +25,7 @@ import { exploreSamples } from './sample.js';
 import { splitBugs } from './split.js';
 import { missedStateChance, StateTable } from './state-table.js';
 import { StateSearch, TABLE_FULL } from './states.js';
-import { symmetricTasks } from './symmetry.js';
+import { assertSymmetric, symmetricTasks } from './symmetry.js';
 
 const MINIMISE_STATES_MAX = 200_000;
 const MINIMISE_SECONDS = 10;
@@ -140,6 +140,7 @@ function run(
       if (symmetry) guarantee = renamingOf(program);
       const search = new StateSearch(built, limits, book, { visited, keepGoing, onEnd, symmetry });
       const paths = search.go();
+      if (symmetry) assertSymmetric(built.machine);
       if (limits.stopped === null && visited.counts) interleavings = paths;
       break;
     }

@@ -1,6 +1,6 @@
 /** Exploring programs: exhaustively, by sampling, or along one schedule. */
 export { brute, type BruteOptions, type BruteResult } from './brute.js';
-export { estimateExecutions, type Estimate } from './estimate.js';
+export { extrapolate, type Estimate } from './estimate.js';
 export { exploreDpor } from './dpor.js';
 export {
   explore,
@@ -36,5 +36,6 @@ export { KEY_BITS, SharedStateTable } from './state-table.js';
 export { GOES_ROUND, StateSearch, TABLE_FULL, type Frontier } from './states.js';
 export { straightSchedule } from './straight.js';
 export { splitBugs } from './split.js';
+export { assertSymmetric } from './symmetry.js';
 export { splitUnits } from './units.js';
 export { framesOf, functionAt, titleOf, type Frame } from './titles.js';

@@ -89,7 +89,7 @@ export function exploreSamples(
     const missed = (1 - perRun) ** guessed;
     return (
       `a bug of depth ${options.depth} is found by one run with a probability of at least ` +
-      `1/(${tasks.size} tasks * ${length} steps^${options.depth - 1}), ` +
+      `1/(${tasks.size} tasks * ${length} steps^${options.depth - 1}) = ${perRun.toPrecision(2)}, ` +
       `and missed by all ${guessed} with one of at most ${missed.toPrecision(2)}`
     );
   }

@@ -3,7 +3,7 @@
  *
  * As long as two of them have not begun, each interleaving has a twin in which they are swapped. So
  * it is enough to look at those in which they begin in the order of their numbers. Invariant: this
- * is done only for tasks that were declared symmetric and do the same when each runs alone; final
+ * is done only for tasks that were declared symmetric and do the same, see same-code.ts; final
  * states and reports are then those of the full search, up to the names of these tasks.
  */
 
@@ -16,6 +16,7 @@ import {
   type TaskRec,
 } from '../machine/index.js';
 import type { Program } from './program.js';
+import { firstUnlike } from './same-code.js';
 
 const ALONE_STEPS_MAX = 20_000;
 
@@ -49,14 +50,26 @@ export function symmetricTasks(program: Program): number {
     if (tasks.length < 2) continue;
     count += tasks.length;
     const [first, ...others] = tasks.map((task) => alone(machine, task)) as [string, ...string[]];
-    if (others.some((other) => other !== first)) {
-      throw new MisuseError(
-        `the tasks of the symmetric group '${name}' do not do the same: give them the same code ` +
-          'and the same arguments, or leave `symmetric` out',
-      );
-    }
+    if (others.some((other) => other !== first)) throw notTheSame(name);
   }
   return count;
+}
+
+function notTheSame(group: string): MisuseError {
+  return new MisuseError(
+    `the tasks of the symmetric group '${group}' do not do the same: give them the same code ` +
+      'and the same arguments, or leave `symmetric` out',
+  );
+}
+
+/**
+ * After a search: what was left out is the same but for names only if the tasks do the same on
+ * whatever they were answered in it.
+ * @throws MisuseError if two of one group do not
+ */
+export function assertSymmetric(machine: Machine): void {
+  const unlike = firstUnlike(machine);
+  if (unlike !== null) throw notTheSame(unlike[0].symmetric!);
 }
 
 /** What a task does if nobody else does anything, as text. */

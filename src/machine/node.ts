@@ -146,6 +146,13 @@ export class Node {
     }
   }
 
+  /** The nodes of this tree that were reached from here so far, by whatever answer. */
+  *successors(): Iterable<Node> {
+    if (this.#next0 !== null) yield this.#next0;
+    yield* this.#more?.values() ?? [];
+    for (const nodes of this.#returns?.values() ?? []) yield* nodes;
+  }
+
   /** The answers from the function's start to here. */
   history(): unknown[] {
     const results = new Array<unknown>(this.depth);

@@ -4,6 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { explore, Prng, type ExploreOptions, type Program } from '../../src/explore/index.js';
 import {
   atomic_fetch_add,
+  atomic_step,
+  await_until,
+  call,
   cmpxchg,
   kmem_cache_alloc,
   kmem_cache_free,
@@ -15,8 +18,10 @@ import {
   Struct,
   trylock_bit,
   unlock_bit,
+  WARN,
   WRITE_ONCE,
   xchg,
+  type Cell,
   type Task,
 } from '../../src/machine/index.js';
 
@@ -116,6 +121,33 @@ function symmetric(code: readonly Instruction[], tasks: number, extra: boolean):
   };
 }
 
+/** Two tasks with the same code, but that one does something else if it has seen a certain sum. */
+function deviating(seed: number): Program {
+  const code = randomCode(seed);
+  const prng = new Prng(seed);
+  const sum = 1 + prng.below(8);
+  return {
+    name: JSON.stringify(code),
+    branches: [],
+    build(options) {
+      const machine = new Machine(options);
+      const s = machine.global(new Shared(), 'shared');
+      const slab = machine.global(new Slab<Thing, []>('thing', () => new Thing()));
+      const deviate = function* (me: number): Task<void> {
+        const seen = yield* READ_ONCE(s.seen);
+        if (me === 1 && seen === sum) yield* WRITE_ONCE(s.x[0], 7);
+      };
+      for (const me of [0, 1]) {
+        machine.addTask({ name: `t${me}`, symmetric: 'same' }, function* () {
+          yield* run(s, slab, code);
+          yield* deviate(me);
+        });
+      }
+      return { machine, atEnd: () => undefined };
+    },
+  };
+}
+
 /** A final state without the names of the tasks: how many wait, and what is in memory. */
 function outcomeOf(tested: Program, options: ExploreOptions): unknown {
   const finals = new Set<string>();
@@ -194,6 +226,119 @@ describe('symmetric tasks', () => {
     const search = (): unknown => explore(different, { engine: 'states', symmetry: true });
     expect(search).toThrow(MisuseError);
     expect(search).toThrow(/leave `symmetric` out/);
+  });
+
+  describe('are refused if they differ only in what others make them do', () => {
+    type Code = (s: Shared, me: number) => Task<void>;
+    const pair = (code: Code): Program => ({
+      name: 'pair',
+      branches: [],
+      build(options) {
+        const machine = new Machine(options);
+        const s = machine.global(new Shared(), 'shared');
+        for (const me of [0, 1]) {
+          machine.addTask({ name: `t${me}`, symmetric: 'same' }, () => code(s, me));
+        }
+        return { machine, atEnd: () => undefined };
+      },
+    });
+    /** Sees what the other stores last; alone, it never does. */
+    const meets = function* (s: Shared): Task<boolean> {
+      const seen = yield* READ_ONCE(s.x[0]);
+      yield* WRITE_ONCE(s.x[0], 1);
+      return seen === 1;
+    };
+    const codes: [string, Code][] = [
+      [
+        'a warning',
+        function* (s, me) {
+          if ((yield* meets(s)) && me === 0) yield* WARN('only the first');
+        },
+      ],
+      [
+        'a value stored',
+        function* (s, me) {
+          if (yield* meets(s)) yield* WRITE_ONCE(s.x[1], me);
+        },
+      ],
+      [
+        'a cell',
+        function* (s, me) {
+          if (yield* meets(s)) yield* WRITE_ONCE(s.lock[me], 0);
+        },
+      ],
+      [
+        'the condition of a wait',
+        function* (s, me) {
+          if (yield* meets(s)) yield* await_until(s.x[0], (x) => x === 1 - me);
+        },
+      ],
+      [
+        'an atomic step',
+        function* (s, me) {
+          const cell = s.seen;
+          const run = (set: (c: typeof cell, v: number) => void): void => set(cell, me);
+          if (yield* meets(s)) {
+            yield* atomic_step({ label: 'step', reads: [], writes: [cell as Cell], run } as never);
+          }
+        },
+      ],
+      [
+        'a function that is called',
+        function* (s, me) {
+          const store = function* (): Task<void> {
+            yield* WRITE_ONCE(s.x[1], me);
+          };
+          if (yield* meets(s)) yield* call(store);
+        },
+      ],
+      [
+        'the end',
+        function* (s, me) {
+          if ((yield* meets(s)) && me === 1) return;
+          yield* READ_ONCE(s.x[1]);
+        },
+      ],
+    ];
+
+    test.each(codes)('%s', (_what, code) => {
+      const tested = pair(code);
+      const full = explore(tested, { engine: 'states', keepGoing: true, minimise: false });
+      expect(full.complete).toBe(true);
+      expect(() => explore(tested, { symmetry: true })).toThrow(/do not do the same/);
+    });
+
+    test('not if they only look up who they are and do nothing with it', () => {
+      const tested = pair(function* (s, me) {
+        if (yield* meets(s)) yield* WRITE_ONCE(s.x[1], me - me);
+      });
+      expect(explore(tested, { symmetry: true }).verdict).toBe('HOLDS');
+    });
+  });
+
+  test('random ones with one deviation: refused, or the same as without symmetry', () => {
+    const seen = { refused: 0, same: 0 };
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const tested = deviating(seed);
+      const full = outcomeOf(tested, {}) as Outcome;
+      let reduced: Outcome;
+      try {
+        reduced = outcomeOf(tested, { symmetry: true }) as Outcome;
+      } catch (error) {
+        expect(error).toBeInstanceOf(MisuseError);
+        seen.refused += 1;
+        continue;
+      }
+      expect({ seed, ...reduced, states: 0, guarantee: null }).toEqual({
+        seed,
+        ...full,
+        states: 0,
+        guarantee: null,
+      });
+      seen.same += 1;
+    }
+    expect(seen.refused).toBeGreaterThan(5);
+    expect(seen.same).toBeGreaterThan(5);
   });
 
   test('are for the search of states only', () => {
