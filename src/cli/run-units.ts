@@ -10,6 +10,7 @@ import {
   extrapolate,
   Prng,
   splitUnits,
+  type Estimate,
   type Program,
   type Schedule,
 } from '../explore/index.js';
@@ -51,7 +52,7 @@ export async function runUnits(
   saving: Saving | null,
   resumed: Extract<Saved, { engine: 'dpor' }> | null,
   seconds: () => number,
-  onEstimate: (total: { executions: number; error: number }) => void,
+  onEstimate: (total: Estimate | null) => void,
 ): Promise<UnitsOutcome> {
   // A search of states that gave up has told the threads to stop.
   if (pool.reason === null) pool.boxes.command(COMMANDS.work);
@@ -71,9 +72,8 @@ export async function runUnits(
   const open = queue.length;
   const estimate = (whole: readonly number[], underWay: readonly number[]): void => {
     const total = extrapolate(whole, underWay, open);
-    if (total === null) return;
-    const { executions, error } = total;
-    onEstimate({ executions: executions + (resumed?.found.executions ?? 0), error });
+    const earlier = resumed?.found.executions ?? 0;
+    onEstimate(total === null ? null : { ...total, executions: total.executions + earlier });
   };
   const finished: number[] = [];
   /** Members that are at a unit. */
@@ -140,6 +140,10 @@ export async function runUnits(
       done: whole + (resumed === null ? 0 : mine.filter((i) => resumed.done.includes(i)).length),
     };
   }
+  estimate(
+    finished,
+    unfinished.map(({ executions }) => executions),
+  );
   if (pool.reason !== null) reason ??= pool.reason;
   // Whatever stopped the threads: what is not done is not covered.
   if (mine.some((i) => !done.has(i))) reason ??= 'not every unit was explored';
