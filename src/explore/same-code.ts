@@ -16,6 +16,7 @@ import {
   type Cell,
   type Machine,
   type Node,
+  type Note,
   type Reply,
   type Task,
   type TaskRec,
@@ -67,7 +68,6 @@ function leavesOf(root: Node): Node[] {
 /** Does the code of two tasks go the same way with these answers? */
 function goSame(a: Node, b: Node, answers: readonly unknown[]): boolean {
   const runs = [a, b].map(({ root }) => root.body(...root.args)) as [Task<unknown>, Task<unknown>];
-  const reply: Reply = { done: true, value: undefined };
   let next = 0;
   let steps = runs.map((run) => advance(run, undefined));
   for (;;) {
@@ -77,10 +77,15 @@ function goSame(a: Node, b: Node, answers: readonly unknown[]): boolean {
     if (one.kind === 'done') return sameValue(one.value, (other as typeof one).value);
     const op = one.value;
     if (!sameOp(op, (other as typeof one).value, answers.slice(next, next + 1))) return false;
-    if (op.kind === KIND.note) reply.value = undefined;
-    else if (next < answers.length) reply.value = answers[next++];
-    else return true;
-    steps = runs.map((run) => advance(run, reply));
+    const isNote = op.kind === KIND.note;
+    if (!isNote && next === answers.length) return true;
+    const answer = isNote ? undefined : answers[next++];
+    steps = runs.map((run, i) => {
+      const { cpu } = (i === 0 ? a : b).root;
+      // Which CPU it is on is all that a task may ask about itself; it must not matter.
+      const isAsked = isNote && (op.a as Note).type === 'this-cpu';
+      return advance(run, { done: true, value: isAsked ? cpu : answer });
+    });
   }
 }
 

@@ -7,7 +7,7 @@
 
 import { LIFE } from './memory.js';
 import type { Body } from './node.js';
-import { KIND, type AnyOp, type Reply, type Task } from './op.js';
+import { KIND, type AnyOp, type Note, type Reply, type Task } from './op.js';
 
 const LOOKS_MAX = 1000;
 
@@ -44,6 +44,8 @@ export function holdsNow(condition: () => Task<boolean>): boolean {
       case KIND.call:
         return run((a as Body)(...(b as readonly unknown[])));
       case KIND.note:
+        if ((a as Note).type === 'this-cpu') throw new NotOnlyLooking();
+        return undefined;
       case KIND.fence:
       case KIND.sectionEnter:
       case KIND.sectionExit:

@@ -230,13 +230,14 @@ export class Grower {
    * is as it was there, whatever the task has done since in other interleavings.
    */
   opAt(node: Node): AnyOp | null {
-    const { body, args } = node.root;
+    const { root } = node;
+    const { body, args } = root;
     const generator = body(...args);
-    let step = this.#skipNotes(generator, generator.next(undefined as never));
+    let step = this.#skipNotes(root, generator, generator.next(undefined as never));
     for (const result of node.history()) {
       if (step.done === true) return null;
       this.#reply.value = result;
-      step = this.#skipNotes(generator, generator.next(this.#reply));
+      step = this.#skipNotes(root, generator, generator.next(this.#reply));
     }
     return step.done === true ? null : step.value;
   }
