@@ -11,6 +11,7 @@ import {
   assert_in_section,
   branch,
   cover,
+  cpu_relax,
   raw_seqcount_begin,
   READ_ONCE,
   read_seqbegin,
@@ -107,6 +108,7 @@ export function* d_fits_rcu(
     // Hash and name must be of one moment before the filesystem may look at them.
     if (yield* read_seqcount_retry(dentry.d_seq, seq)) {
       yield* cover(COMPARE_AGAIN);
+      yield* cpu_relax();
       continue;
     }
     return (yield* d_compare(k as never, dentry, found, name)) ? seq : null;
