@@ -217,7 +217,7 @@ export function lookOf(flags: CheckFlags): Look {
   return {
     width: Math.min(width, 100),
     ascii: flags.ascii ?? !utf8,
-    colour: !quiet && (forced || stdout.isTTY),
+    colour: !quiet && (forced || stdout.isTTY === true),
     verbose: flags.verbose ?? false,
   };
 }

@@ -23,6 +23,16 @@ export interface Compiled {
   readonly url: string;
   /** The user's files that it was made from, the patch itself first. */
   readonly sources: readonly string[];
+  /** Of what stood in them when they were read, see {@link digestOf}. */
+  readonly digest: string;
+}
+
+/** One word for the contents of some files; null is a file that is not there. */
+export function digestOf(contents: Iterable<string | null>): string {
+  const hash = createHash('sha256');
+  for (const content of contents)
+    hash.update(content === null ? '-' : `+${content.length} ${content}`);
+  return hash.digest('hex');
 }
 
 const SELF = new URL('../../index.js', import.meta.url).href;
@@ -43,13 +53,20 @@ export class PatchFolder {
   /** Compile a patch as it is on disk now. @throws UsageError naming file, line and what to do */
   compile(path: string): Compiled {
     const files = new Map<string, string>();
-    const url = this.#compileFile(resolve(path), path, files);
-    return { url, sources: [...files.keys()] };
+    const contents: string[] = [];
+    const url = this.#compileFile(resolve(path), path, files, contents);
+    return { url, sources: [...files.keys()], digest: digestOf(contents) };
   }
 
-  /** @param files done already, with their addresses */
-  #compileFile(file: string, shown: string, files: Map<string, string>): string {
+  /** @param files done already, with their addresses @param contents what stood in them */
+  #compileFile(
+    file: string,
+    shown: string,
+    files: Map<string, string>,
+    contents: string[],
+  ): string {
     const source = readSource(file, shown);
+    contents.push(source);
     // Files that import each other find an address here before there is code at it.
     const version = createHash('sha256').update(file).update(source);
     files.set(file, '');
@@ -59,7 +76,7 @@ export class PatchFolder {
       const target = localFile(file, specifier, shown);
       const known = files.get(target);
       if (known === '') throw new UsageError(`${shown}: '${specifier}' imports this file again`);
-      const url = known ?? this.#compileFile(target, target, files);
+      const url = known ?? this.#compileFile(target, target, files, contents);
       imports.set(specifier, url);
       version.update(url);
     }

@@ -96,6 +96,10 @@ export class Crew {
 
   #ask(question: Question): Promise<Answer> {
     const answer = new Promise<Answer>((resolve, reject) => {
+      if (this.#closed) {
+        reject(new Superseded());
+        return;
+      }
       this.#queue.push({ question, resolve, reject });
       this.#next();
     });

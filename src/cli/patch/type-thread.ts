@@ -21,8 +21,7 @@ export class TypeThread {
       this.#open.delete(answer.save);
     });
     this.#worker.on('error', (error: Error) => {
-      for (const [save, settle] of this.#open) settle({ save, error: error.message });
-      this.#open.clear();
+      this.#giveUp(error.message);
     });
   }
 
@@ -37,7 +36,14 @@ export class TypeThread {
     });
   }
 
+  #giveUp(why: string): void {
+    for (const [save, settle] of this.#open) settle({ save, error: why });
+    this.#open.clear();
+  }
+
+  /** End the thread; open questions fail. */
   close(): void {
+    this.#giveUp('closed');
     this.#worker.removeAllListeners();
     void this.#worker.terminate();
   }

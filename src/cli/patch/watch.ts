@@ -6,7 +6,6 @@
  * verdict stands under the number of its save.
  */
 
-import { createHash } from 'node:crypto';
 import { readFileSync, statSync, watch as watchFolder, type FSWatcher } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import pc from 'picocolors';
@@ -18,7 +17,7 @@ import { lookOf, type CheckFlags } from '../options.js';
 import { group } from '../progress.js';
 import { paletteOf, showCommand, type Look } from '../report.js';
 import { changeOf, worst, type Pair } from './compare.js';
-import { PatchFolder, type Compiled } from './compile.js';
+import { digestOf, PatchFolder, type Compiled } from './compile.js';
 import { Crew, Superseded } from './crew.js';
 import { loadPatch, type Patch } from './load.js';
 import type { Side, Touch } from './side.js';
@@ -75,10 +74,13 @@ class Watched {
     this.#poll = setInterval(() => this.#changed(), POLL_MS);
   }
 
-  /** Watch these files from now on. */
-  set files(files: readonly string[]) {
-    this.#files = files;
+  /** These files were read, with this digest of their contents: watch for something newer. */
+  wasRead({ sources, digest }: Compiled): void {
+    this.#files = sources;
+    this.#seen = digest;
     this.#follow();
+    // What was written since then may have been told before anybody listened.
+    this.#changed();
   }
 
   /** When the newest of the files was written, in ms since 1970. */
@@ -107,15 +109,15 @@ class Watched {
   }
 
   #state(): string {
-    const hash = createHash('sha256');
-    for (const file of this.#files) {
-      try {
-        hash.update(readFileSync(file));
-      } catch {
-        hash.update('away');
-      }
-    }
-    return hash.digest('hex');
+    return digestOf(
+      this.#files.map((file) => {
+        try {
+          return readFileSync(file, 'utf8');
+        } catch {
+          return null;
+        }
+      }),
+    );
   }
 
   #changed(): void {
@@ -197,8 +199,7 @@ class Session {
     const types = this.#types?.check(save);
     types?.catch(() => undefined);
     const compiled = this.#folder.compile(this.#path);
-    this.#watched.files = compiled.sources;
-    this.#watched.note();
+    this.#watched.wasRead(compiled);
     const patch = await loadPatch(this.#path, compiled);
     const replaced = Object.keys(patch.functions).sort();
     let typesAreRight = types === undefined;
@@ -223,14 +224,14 @@ class Session {
       if (save !== this.#crew.save) throw new Superseded();
       const pair = { job, before, after };
       pairs.push(pair);
-      const ms = Date.now() - written;
+      const ms = Math.round(Date.now() - written);
       first ??= ms;
       console.log(this.#line(pair, ms));
     };
     await Promise.all([confirm(), ...this.#inOrder().map(one)]);
     if (save !== this.#crew.save) throw new Superseded();
     this.#open = false;
-    this.#finish(save, patch, compiled, pairs, unseen, first, Date.now() - written);
+    this.#finish(save, patch, compiled, pairs, unseen, first, Math.round(Date.now() - written));
   }
 
   /** What took the least time comes first. */
