@@ -3,13 +3,15 @@
  * explored.
  *
  * One file per scenario, one token a line, its title as a comment. It is used if its folder exists
- * or is named; invariant: a line is added at most once and none is ever removed.
+ * or is named; invariant: a line is added at most once and none is ever removed. A line that cannot
+ * be read is told and left alone, and the others are still replayed.
  */
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replay, type Bug } from '../explore/index.js';
-import { decodeToken, findScenario } from '../scenario/index.js';
+import { MisuseError } from '../machine/index.js';
+import { decodeToken, findScenario, type TokenContent } from '../scenario/index.js';
 import { programOfJob, type Job } from './job.js';
 import { tokenOf } from './report.js';
 
@@ -35,15 +37,16 @@ export async function replayCorpus(folder: string, job: Job): Promise<string[]> 
   const scenario = findScenario(job.scenario);
   const program = await programOfJob(job);
   const failing: string[] = [];
+  const damaged: string[] = [];
   let count = 0;
-  for (const line of linesOf(folder, job)) {
+  for (const [i, line] of linesOf(folder, job).entries()) {
     const token = line.replace(/#.*/, '').trim();
     if (token === '') continue;
-    const content = decodeToken(
-      token,
-      [job.scenario],
-      scenario.variants.map(({ name }) => name),
-    );
+    const content = contentOf(token);
+    if (content instanceof MisuseError) {
+      damaged.push(`  corpus: ${fileOf(folder, job)}:${i + 1} is passed over: ${content.message}`);
+      continue;
+    }
     const isOfJob =
       content.variant === job.variant &&
       content.lockref === job.lockref &&
@@ -58,8 +61,18 @@ export async function replayCorpus(folder: string, job: Job): Promise<string[]> 
     const bug = findings.find(({ finding }) => finding.kind !== 'KCSAN') ?? findings[0];
     if (bug !== undefined) failing.push(`    ${bug.title}`, `      dlab show ${token}`);
   }
-  if (count === 0) return [];
-  return [`  corpus: ${failing.length / 2} of ${count} tokens fail`, ...failing];
+  if (count === 0) return damaged;
+  return [...damaged, `  corpus: ${failing.length / 2} of ${count} tokens fail`, ...failing];
+
+  function contentOf(token: string): TokenContent | MisuseError {
+    const variants = scenario.variants.map(({ name }) => name);
+    try {
+      return decodeToken(token, [job.scenario], variants);
+    } catch (error) {
+      if (error instanceof MisuseError) return error;
+      throw error;
+    }
+  }
 }
 
 /** Keep a bug's token. */
