@@ -21,8 +21,15 @@ import { checkReportOf, reportOf } from './report.js';
 import { runInWorker } from './runner.js';
 import { writeResult } from './shard.js';
 
-/** @returns the exit code */
-export async function check(names: readonly string[], flags: CheckFlags): Promise<number> {
+/**
+ * @param onCode told what the exit code is so far, before anything is printed
+ * @returns the exit code
+ */
+export async function check(
+  names: readonly string[],
+  flags: CheckFlags,
+  onCode: (code: number) => void,
+): Promise<number> {
   if (flags.watch === true) {
     if (flags.with === undefined) throw new UsageError('--watch needs a file: --with FILE.ts');
     const { watch } = await import('./patch/watch.js');
@@ -30,10 +37,14 @@ export async function check(names: readonly string[], flags: CheckFlags): Promis
     return watch(flags.with, jobsOf(names, timed), timed);
   }
   const jobs = await withPatch(jobsOf(names, flags), flags);
-  return blamingPatch(jobs[0], () => checkJobs(jobs, flags));
+  return blamingPatch(jobs[0], () => checkJobs(jobs, flags, onCode));
 }
 
-async function checkJobs(jobs: readonly Job[], flags: CheckFlags): Promise<number> {
+async function checkJobs(
+  jobs: readonly Job[],
+  flags: CheckFlags,
+  onCode: (code: number) => void,
+): Promise<number> {
   const look = lookOf(flags);
   const verdicts: Verdict[] = [];
   const reports: CheckReport[] = [];
@@ -56,6 +67,7 @@ async function checkJobs(jobs: readonly Job[], flags: CheckFlags): Promise<numbe
     const outcome = await runInWorker(job, persistence);
     const { result, interrupted, resumeFrom } = outcome;
     verdicts.push(result.verdict);
+    if (!interrupted) onCode(exitCodeOf(verdicts));
     if (corpus !== null) for (const bug of result.bugs) addToCorpus(corpus, job, bug);
     if (format === null) {
       console.log(`${await reportOf(job, result, look, outcome)}\n`);

@@ -5,11 +5,12 @@
  * nothing. Nothing happens at import, so that a command line can be run in any process.
  */
 
-import { Command, CommanderError } from 'commander';
-import { MisuseError } from '../machine/index.js';
+import { Command } from 'commander';
 import { check } from './check.js';
 import { demo } from './demo.js';
-import { EXIT, UsageError } from './exit.js';
+import { completionScript, completions, COMPLETE, SHELLS } from './completion.js';
+import { EXIT } from './exit.js';
+import { tellFailure } from './failure.js';
 import { lesson, type LessonFlags } from './lesson.js';
 import { list, LISTS } from './list.js';
 import { matrix } from './matrix.js';
@@ -41,21 +42,9 @@ export async function run(
   try {
     await commandLine(done).parseAsync([...words], { from: 'user' });
   } catch (error) {
-    done(failure(error));
+    done(tellFailure(error, words));
   }
   return code;
-}
-
-function failure(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-  if (error instanceof UsageError || error instanceof MisuseError) {
-    console.error(`dlab: ${error.message}\n(dlab --help shows what there is)`);
-    return EXIT.usage;
-  }
-  console.error(
-    `dlab: this is a bug in dlab, please report it\n${(error as Error).stack ?? String(error)}`,
-  );
-  return EXIT.internal;
 }
 
 function look(command: Command): Command {
@@ -89,16 +78,29 @@ function examples(command: Command, ...lines: readonly string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${rows.join('\n')}`);
 }
 
+const START = `
+Begin here:
+  dlab demo                  a real bug, found, shown and proved fixed
+  dlab lesson 1              what all of this is about, in ten short lessons
+  dlab check --help          examples of what most is done with
+
+Exit codes:
+  0 HOLDS   1 VIOLATED   2 usage   3 INCOMPLETE   4 DIVERGED   5 VACUOUS
+  70 a bug in dlab   74 the output could not be written   130 interrupted`;
+
 /** All verbs. */
 function commandLine(done: Done): Command {
   const program = new Command('dlab')
     .description('The Linux dcache, run through every interleaving.')
     .version(VERSION)
     .exitOverride()
-    .showHelpAfterError('(dlab --help shows what there is)');
-  look(program.command('demo'))
-    .description('find a real bug, see it, and prove its fix')
-    .action(async (flags: CheckFlags) => done(await demo(flags)));
+    // Errors are told in one place, and all end alike.
+    .configureOutput({ outputError: () => undefined })
+    .addHelpText('after', START);
+  examples(
+    look(program.command('demo')).description('find a real bug, see it, and prove its fix'),
+    'dlab demo',
+  ).action(async (flags: CheckFlags) => done(await demo(flags)));
   examples(
     look(program.command('lesson'))
       .description('ten short lessons, from a dentry to a CVE')
@@ -134,26 +136,26 @@ function commandLine(done: Done): Command {
       .option('--resume <file>', 'go on with what was saved there')
       .option('--shard <i/n>', 'explore only the i-th of n parts')
       .option('--out <file>', 'write the result there, for dlab merge'),
-    'dlab check stash/close-vs-open  # the newest kernel: HOLDS',
+    'dlab check stash/open-vs-reopen  # the newest kernel: HOLDS',
+    'dlab check stash/open-vs-reopen --lockref counter',
     'dlab check stash/close-vs-open --variant v6.9  # exit 1: VIOLATED',
-    'dlab check stash/close-vs-open --lockref counter',
-    'dlab check stash/close-vs-two-opens --with examples/my-stash.ts  # exit 1',
-    'dlab check stash/three-closers --random 1 --budget 500  # exit 3: INCOMPLETE',
+    'dlab check stash/open-vs-reopen --with examples/my-stash.ts',
+    'dlab check stash/three-closers --random 1 --budget 50  # exit 3: INCOMPLETE',
+    'dlab check lesson/counter lesson/rcu --json',
   )
     .addHelpText(
       'after',
       `
-Exit codes: 0 HOLDS, 1 VIOLATED, 2 usage, 3 INCOMPLETE, 4 DIVERGED, 5 VACUOUS,
-70 a bug in dlab, 130 interrupted.`,
+Of several verdicts, the exit code is that of the worst: dlab --help lists them.`,
     )
-    .action(async (names: string[], flags: CheckFlags) => done(await check(names, flags)));
+    .action(async (names: string[], flags: CheckFlags) => done(await check(names, flags, done)));
   examples(
     look(program.command('merge'))
       .description('one verdict from the results of all shards')
       .argument('<file...>', 'what dlab check --shard i/n --out wrote')
       .option('--json', 'as a JSON object'),
-    'dlab check stash/close-vs-open --shard 1/2 --out 1.json  # exit 3: a part',
-    'dlab check stash/close-vs-open --shard 2/2 --out 2.json  # exit 3: a part',
+    'dlab check lesson/last-put --shard 1/2 --out 1.json',
+    'dlab check lesson/last-put --shard 2/2 --out 2.json',
     'dlab merge 1.json 2.json  # HOLDS',
   ).action(async (files: string[], flags: CheckFlags) => done(await merge(files, flags)));
   examples(
@@ -168,16 +170,25 @@ Exit codes: 0 HOLDS, 1 VIOLATED, 2 usage, 3 INCOMPLETE, 4 DIVERGED, 5 VACUOUS,
   ).action((what: string | undefined, flags: { json?: boolean }) =>
     done(list(what, flags.json ?? false)),
   );
-  look(program.command('show'))
-    .description('replay one interleaving')
-    .argument('<token>', 'as printed by check; or a scenario: its tasks one after the other')
-    .option('--with <file>', 'the patch file that the token was made with')
-    .option('-f, --format <name>', 'ladder, lanes, splat, ftrace, json, jsonl, perfetto, dot or hb')
-    .option('--at <step>', 'all objects after that step; with --format dot, as a graph')
-    .option('--object <name>', 'with --at: only this object')
-    .option('--variant <name>', 'replay on another kernel than the token was made on')
-    .option('--json', 'the whole trace with snapshots, as JSON')
-    .option('--log', "the kernel's log, as JSON lines")
+  examples(
+    look(program.command('show'))
+      .description('replay one interleaving')
+      .argument('<token>', 'as printed by check; or a scenario: its tasks one after the other')
+      .option('--with <file>', 'the patch file that the token was made with')
+      .option(
+        '-f, --format <name>',
+        'ladder, lanes, splat, ftrace, json, jsonl, perfetto, dot or hb',
+      )
+      .option('--at <step>', 'all objects after that step; with --format dot, as a graph')
+      .option('--object <name>', 'with --at: only this object')
+      .option('--variant <name>', 'replay on another kernel than the token was made on')
+      .option('--json', 'the whole trace with snapshots, as JSON')
+      .option('--log', "the kernel's log, as JSON lines"),
+    'dlab show lesson/counter  # its tasks in turn',
+    'dlab show dlab1/lesson.counter@plain/a.bx2.a~p3o4  # exit 1: it fails',
+    'dlab show dlab1/lesson.counter@plain/a.bx2.a~p3o4 --variant atomic  # exit 4: DIVERGED',
+    'dlab show lesson/dentry --at 43 --object dentry#2',
+  )
     .addHelpText(
       'after',
       '\nExit codes: 1 if it still fails, 0 if not, 4 DIVERGED if it no longer fits.',
@@ -221,5 +232,22 @@ Exit codes: 0 nothing got worse, 1 newly violated, 2 usage, 3 INCOMPLETE,
     'dlab matrix races --scenario b29',
     'dlab matrix stash --scenario reap --variant v6',
   ).action(async (suite: string, flags: CheckFlags) => done(await matrix(suite, flags)));
+  examples(
+    program
+      .command('completion')
+      .description('a script that makes a shell complete the words of dlab')
+      .argument('<shell>', SHELLS.join(', ')),
+    'dlab completion bash',
+    'dlab completion zsh',
+    'dlab completion fish',
+  ).action((shell: string) => {
+    console.log(completionScript(shell));
+  });
+  program
+    .command(COMPLETE, { hidden: true })
+    .argument('[word...]')
+    .action((words: string[]) => {
+      for (const word of completions(program, words)) console.log(word);
+    });
   return program;
 }

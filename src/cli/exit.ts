@@ -10,6 +10,8 @@ export const EXIT = {
   DIVERGED: 4,
   VACUOUS: 5,
   internal: 70,
+  /** What there was to say could not be written; 74 as in sysexits.h. */
+  output: 74,
   interrupted: 130,
 } as const;
 
@@ -21,7 +23,14 @@ export function exitCodeOf(verdicts: readonly Verdict[]): number {
   return EXIT[ORDER.find((verdict) => verdicts.includes(verdict)) ?? 'HOLDS'];
 }
 
-/** A mistake in how dlab was called. The message ends with what helps. */
+/** A mistake in how dlab was called. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError';
+  /** The command that helps; null for the help of the verb that was called. */
+  readonly help: string | null;
+
+  constructor(message: string, help: string | null = null) {
+    super(message);
+    this.help = help;
+  }
 }

@@ -2,15 +2,13 @@
 /** The dlab command as a process: its words, its streams, its exit code. */
 
 import { run } from './command-line.js';
-
-/** Writing failed: 74 as in sysexits.h. */
-const EXIT_OUTPUT = 74;
+import { EXIT } from './exit.js';
 
 function onStreamError(error: NodeJS.ErrnoException): void {
   // A reader that went away, as in `dlab list | head -1`, is no error: what is known is the code.
   if (error.code === 'EPIPE') process.exit();
-  process.exitCode = EXIT_OUTPUT;
-  if (error !== null) process.stderr.write(`dlab: cannot write the output: ${error.message}\n`);
+  process.exitCode = EXIT.output;
+  process.stderr.write(`dlab: cannot write the output: ${error.message}\n`);
   process.exit();
 }
 

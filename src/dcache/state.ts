@@ -48,6 +48,7 @@ export class DentryStat extends Struct {
   readonly nr_negative = this.cell('nr_negative', 0);
 }
 
+/** The dcache's own objects: hash tables, statistics, rename_lock. */
 export interface DcacheState {
   readonly dentry_hashtable: readonly HashBucket[];
   readonly in_lookup_hashtable: readonly InLookupBucket[];
@@ -61,6 +62,7 @@ export interface DcacheState {
   readonly completion_stack: Slab<Completion, []>;
 }
 
+/** How a dcache is to be made. */
 export interface DcacheOptions {
   /** Number of hash buckets, as on the kernel's command line (default 4). */
   readonly dhash_entries?: number;

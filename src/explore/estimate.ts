@@ -7,6 +7,7 @@
  * what the largest part seen makes of the rest, for a part that is as large may be among them.
  */
 
+/** How many executions there are in all, as far as is known. */
 export interface Estimate {
   readonly executions: number;
   /** One standard error, or what is said above. */

@@ -27,6 +27,7 @@ export interface Doom {
   readonly impossible: boolean;
 }
 
+/** Why an interleaving fails. */
 export interface Explanation {
   /** The bug, with the smallest schedule that is known. */
   readonly bug: Bug;
@@ -40,6 +41,7 @@ export interface Explanation {
   readonly stopped: string | null;
 }
 
+/** How long an explanation may take. */
 export interface ExplainOptions extends Pick<ExploreOptions, 'machine' | 'now'> {
   /** For each of minimising, looking for a passing schedule, and counting. */
   readonly states?: number;

@@ -18,6 +18,9 @@ export {
   type Livelock,
   type LivenessOptions,
   type LivenessResult,
+  type LockFreedom,
+  type RetryBound,
+  type Wait,
 } from './liveness.js';
 export { COMMANDS, Mailboxes } from './mailbox.js';
 export { editsOf, LenientRun, type Near } from './near.js';

@@ -9,6 +9,7 @@ import type { Budget, ExploreOptions, Progress } from './program.js';
 
 const CHECK_EVERY = 1024;
 
+/** The counters of an exploration, and what stops it. */
 export class Limits {
   /** Why to stop, in words; null to go on. */
   stopped: string | null = null;

@@ -30,11 +30,13 @@ export interface Livelock extends Bug {
   readonly cycleFrom: number;
 }
 
+/** Which functions to speak of, and when to stop. */
 export interface LivenessOptions extends Pick<ExploreOptions, 'budget' | 'now' | 'onProgress'> {
   /** Functions to speak about even if they never retry or wait. */
   readonly functions?: readonly string[];
 }
 
+/** What the graph of states says about going on. */
 export interface LivenessResult {
   /** The graph has every reachable state. */
   readonly complete: boolean;

@@ -22,6 +22,7 @@ export const COMMANDS = { work: 0, stop: 1, pause: 2 } as const;
 
 const WAIT_MS = 20;
 
+/** How exploring threads are told to stop, and hand each other work, in shared memory. */
 export class Mailboxes implements Sharing {
   readonly #words: Int32Array;
   readonly #threads: number;

@@ -13,6 +13,7 @@ import type { Bug, Built, Decision, Schedule } from './program.js';
 import { endOfRun, switchesIn } from './run.js';
 import { titleOf } from './titles.js';
 
+/** A passing schedule close to a failing one, and the pair of steps whose order decides. */
 export interface Near {
   readonly schedule: Schedule;
   readonly steps: number;

@@ -12,7 +12,10 @@ import { editsOf, LenientRun } from './near.js';
 import type { Decision, Program, Schedule } from './program.js';
 import { titleOf } from './titles.js';
 
-/** @param isWanted whether a report is what is looked for */
+/**
+ * A schedule at most one edit away that fails as wanted; null if the limits allow to find none.
+ * @param isWanted whether a report is what is looked for
+ */
 export function nearbyFailing(
   program: Program,
   schedule: Schedule,

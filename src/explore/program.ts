@@ -32,6 +32,7 @@ export interface Decision {
   readonly choice: number;
 }
 
+/** One interleaving: who steps, in order. */
 export type Schedule = readonly Decision[];
 
 /** Exact words; see the exit codes in docs/cli.md. */
@@ -60,6 +61,7 @@ export interface Bug {
 /** How the interleavings were covered. */
 export type Engine = 'states' | 'dpor' | 'brute' | 'bounded' | 'random' | 'pct';
 
+/** What an exploration has found out, and how much it covered. */
 export interface ExploreResult {
   readonly verdict: Verdict;
   readonly engine: Engine;
@@ -110,6 +112,7 @@ export interface Budget {
   readonly states?: number;
 }
 
+/** How far an exploration is. */
 export interface Progress {
   readonly executions: number;
   readonly blocked: number;
@@ -120,6 +123,7 @@ export interface Progress {
   readonly bugs: number;
 }
 
+/** How to explore, and when to stop. */
 export interface ExploreOptions {
   readonly engine?: 'auto' | Engine;
   readonly budget?: Budget;

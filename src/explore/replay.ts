@@ -10,6 +10,7 @@ import type { Built, Decision, Program, Schedule } from './program.js';
 import { endOfRun } from './run.js';
 import { titleOf } from './titles.js';
 
+/** Something that was reported while replaying. */
 export interface ReplayFinding {
   /** Number of the step that reported it, from 1; the schedule's length + 1 for end checks. */
   readonly step: number;
@@ -17,6 +18,7 @@ export interface ReplayFinding {
   readonly title: string;
 }
 
+/** What became of a schedule. */
 export interface ReplayResult {
   readonly machine: Machine;
   readonly findings: readonly ReplayFinding[];
@@ -26,6 +28,7 @@ export interface ReplayResult {
   readonly ended: boolean;
 }
 
+/** What to be told of while replaying. */
 export interface ReplayOptions {
   readonly observer?: Observer;
   readonly machine?: MachineOptions;

@@ -61,6 +61,7 @@ export interface StateSearchOptions {
 
 const SHARE_EVERY_STEPS = 64;
 
+/** The search over states, of one thread. */
 export class StateSearch {
   readonly #built: Built;
   readonly #machine: Machine;

@@ -19,6 +19,7 @@ import { search, type Run, type SearchOptions } from './search.js';
 import { labelOf, showAnswer, showValue } from './show.js';
 import { CALL_NAMES, processOf, type Process, type Sys } from './sys.js';
 
+/** Which system calls to make up. */
 export interface CallsOptions extends SearchOptions {
   /** Errors that calls are made to return. */
   readonly faults?: readonly Fault[];

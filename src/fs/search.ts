@@ -22,6 +22,7 @@ export interface Run {
   outcomes(): readonly string[];
 }
 
+/** What to search, and for how long. */
 export interface SearchOptions {
   /** Most states to visit (default 200,000). */
   readonly states?: number;

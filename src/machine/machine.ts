@@ -34,6 +34,7 @@ import { Store } from './store.js';
 import { TaskRec } from './task.js';
 import type { List } from './value.js';
 
+/** How a machine is to be made. */
 export interface MachineOptions extends HeapOptions {
   /**
    * Join a step with the same task's invisible neighbours (default). Off, every operation is a
@@ -53,7 +54,7 @@ export interface MachineOptions extends HeapOptions {
    * makes more states equal. What it waits for is the same.
    */
   readonly commutingSnapshots?: boolean;
-  /** Leave what freed objects hold out of the state's hash, see {@link Store}. */
+  /** Leave what freed objects hold out of the state's hash, see store.ts. */
   readonly forgetFreed?: boolean;
   /**
    * Look at the invariants after every step that changes shared memory, not only after those that
@@ -70,6 +71,7 @@ export interface Observer {
 
 const LOCAL_OPS_MAX = 100_000;
 
+/** A simulated SMP machine: tasks, shared memory, sanitizers, and steps that can be undone. */
 export class Machine {
   readonly store: Store;
   readonly lockOrder = new LockOrder();
@@ -510,7 +512,7 @@ export class Machine {
     return afresh !== null && holdsNow(afresh.b as () => Task<boolean>);
   }
 
-  /** The recorded stack of a task at a node, see {@link Grower.stackAt}. */
+  /** The recorded stack of a task at a node, see grow.ts. */
   stackAt(node: Node): string {
     return this.#grower.stackAt(node);
   }

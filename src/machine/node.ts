@@ -48,6 +48,7 @@ export interface Root {
   generatorNode: Node | null;
 }
 
+/** A place in the code of a task, with all that brought it there; shared by every run that comes by. */
 export class Node {
   readonly root: Root;
   readonly vid: number;

@@ -59,6 +59,7 @@ export const KIND = {
   call: 29,
 } as const;
 
+/** The number of a kind of operation, see {@link KIND}. */
 export type Kind = (typeof KIND)[keyof typeof KIND];
 
 /** Something kernel code tells the machine that is not an access to memory. */
@@ -184,6 +185,7 @@ export class Op<T> implements Iterable<AnyOp, T, Reply> {
   }
 }
 
+/** An operation, whatever the machine answers to it. */
 export type AnyOp = Op<unknown>;
 
 const FOR_UPDATE = Symbol('for update');

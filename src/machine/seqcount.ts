@@ -8,6 +8,7 @@
 import type { Cell } from './memory.js';
 import { READ_ONCE, await_until, smp_rmb, smp_wmb, WRITE_ONCE, type Task } from './op.js';
 
+/** A sequence counter: even at rest, odd while a writer is at work. */
 export type Seqcount = Cell<number>;
 
 /** Open a write section; the caller holds the lock that goes with the counter. */

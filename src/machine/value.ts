@@ -22,7 +22,7 @@ export class List<T = unknown> implements Identified {
   l1: number;
   l2: number;
 
-  /** Only {@link ValueTable} makes lists. */
+  /** Only the table of values makes lists. */
   constructor(items: readonly T[], vid: number, name: Lanes) {
     this.items = Object.freeze([...items]);
     this.vid = vid;

@@ -26,6 +26,7 @@ import type { RcuKernel } from './rcu.js';
 
 const NOBODY_ASKED = branch('get_state_synchronize_rcu_full', 'no grace period is ever started');
 
+/** Branches of this file, for coverage reports. */
 export const RCU_POLLED_BRANCHES: readonly Branch[] = [NOBODY_ASKED];
 
 /** struct rcu_gp_oldstate: a cookie, kept by who asks and used by one task at a time. */

@@ -3,7 +3,10 @@
 import type { Bug, Explanation, Schedule } from '../explore/index.js';
 import type { TraceExplanation } from '../trace/index.js';
 
-/** @param tokenOf the replay token of a schedule; null if there is none */
+/**
+ * An explanation as renderers want it.
+ * @param tokenOf the replay token of a schedule; null if there is none
+ */
 export function traceExplanationOf(
   { bug, doom, noReturn, near, stopped }: Explanation,
   tokenOf: (bug: Bug, schedule: Schedule) => string | null,

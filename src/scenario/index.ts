@@ -21,7 +21,12 @@ export { traceExplanationOf } from './explained.js';
 export { make_entry, make_inode, make_root, plain_super } from './tree.js';
 export { stashScenario, type Call } from './stash.js';
 export { kernelSourceOf } from './kernel-source.js';
-export { INVARIANT_CLASSES, invariantTable, KERNEL_INVARIANTS } from './invariant-table.js';
+export {
+  INVARIANT_CLASSES,
+  invariantTable,
+  KERNEL_INVARIANTS,
+  type KernelInvariant,
+} from './invariant-table.js';
 export { record, type Recording } from './record.js';
 export {
   decodeSchedule,
@@ -32,7 +37,7 @@ export {
 } from './token.js';
 export type { Variant } from './variant.js';
 
-export { WEAK_MEMORY_RACES } from './catalogue/races/weak-memory.js';
+export { WEAK_MEMORY_RACES, type WeakMemoryRace } from './catalogue/races/weak-memory.js';
 
 /** Every shipped scenario. */
 export const SCENARIOS: readonly Scenario[] = [...STASH_SCENARIOS, ...RACES, ...LESSON_SCENARIOS];

@@ -14,6 +14,7 @@ export const INVARIANT_CLASSES = {
   E: 'when a call returns',
 } as const;
 
+/** An invariant of the kernel, and what checks it here. */
 export interface KernelInvariant {
   readonly id: number;
   readonly class: keyof typeof INVARIANT_CLASSES;
@@ -38,6 +39,7 @@ const unchecked = (
   whyNot: string,
 ): KernelInvariant => ({ id, class: kind, text, checkedBy: null, whyNot });
 
+/** The kernel's invariants, and what checks each; docs/invariants.md has the same. */
 export const KERNEL_INVARIANTS: readonly KernelInvariant[] = [
   checked(
     1,

@@ -5,6 +5,7 @@ import { withStacks, type Machine, type Node } from '../machine/index.js';
 import { Recorder, Snapshots, type Snapshot, type Trace, type TraceFrame } from '../trace/index.js';
 import { kernelSourceOf } from './kernel-source.js';
 
+/** An interleaving written down. */
 export interface Recording {
   readonly trace: Trace;
   /** The object graph before the first step and after each one. */

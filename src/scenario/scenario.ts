@@ -41,6 +41,7 @@ export interface History {
   readonly wrong?: readonly Branch[];
 }
 
+/** A closed program over the kernel, by name. */
 export interface Scenario {
   /** As given to `dlab check`: `stash/close-vs-open`. */
   readonly name: string;
@@ -59,6 +60,7 @@ export interface Scenario {
   readonly build: (options: ScenarioOptions, machineOptions: MachineOptions) => Built;
 }
 
+/** On which kernel, and under which conditions, a scenario runs. */
 export interface ScenarioOptions {
   readonly variant: Variant;
   readonly lockref?: LockrefModel;

@@ -6,6 +6,7 @@ import type { Branch, KernelFunction } from '../machine/index.js';
 import type { DentryOperations } from '../dcache/index.js';
 import type { Version } from '../vfs/index.js';
 
+/** A kernel in which some functions are others. */
 export interface Variant {
   /** As given to `--variant`. */
   readonly name: string;

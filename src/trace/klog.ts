@@ -18,7 +18,9 @@ export const KERNEL_LEVELS = {
   debug: 20,
 };
 
+/** A level of the kernel log. */
 export type KernelLevel = keyof typeof KERNEL_LEVELS;
+/** A pino logger with the levels of the kernel. */
 export type KernelLog = Logger<KernelLevel>;
 
 /** A logger whose records carry the operation's number in place of a time. */

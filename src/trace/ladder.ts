@@ -17,8 +17,10 @@ export interface Palette {
   readonly name: (text: string) => string;
 }
 
+/** No colours. */
 export const PLAIN: Palette = { bad: (t) => t, dim: (t) => t, name: (t) => t };
 
+/** How a ladder is drawn. */
 export interface LadderOptions {
   /** Columns of the terminal (default 80, at least 60). */
   readonly width?: number;

@@ -5,6 +5,7 @@
 
 import { Cell, ErrPtr, List, REFCOUNT_PIN, Struct } from '../machine/index.js';
 
+/** Names of objects: by type, numbered as they come up, the same in every format. */
 export class Names {
   readonly #names = new Map<Struct, string>();
   readonly #counts = new Map<string, number>();

@@ -7,6 +7,7 @@
 
 import type { Trace, TraceExplanation } from './schema.js';
 
+/** A bug of a report. */
 export interface ReportedBug {
   readonly title: string;
   readonly kind: string;
@@ -20,6 +21,7 @@ export interface ReportedBug {
   readonly explanation: TraceExplanation | null;
 }
 
+/** One check as data; see docs/traces.md. */
 export interface CheckReport {
   readonly schema: 1;
   readonly tool: { readonly name: 'dlab'; readonly version: string };

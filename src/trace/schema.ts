@@ -57,6 +57,7 @@ export interface TraceOperation {
   readonly findings: readonly string[];
 }
 
+/** A task of a trace: one of the scenario, or an actor of RCU. */
 export interface TraceTask {
   readonly name: string;
   /** An actor of RCU, not a CPU of its own. */
@@ -79,6 +80,7 @@ export interface TraceTurn {
   readonly heldBy: string | null;
 }
 
+/** One interleaving as data; see docs/traces.md. */
 export interface Trace {
   readonly schema: typeof TRACE_SCHEMA_VERSION;
   readonly program: string;

@@ -17,6 +17,7 @@ export type Snapshot = Readonly<Record<string, ObjectView>>;
 
 const LIFE_NAMES = Object.fromEntries(Object.entries(LIFE).map(([name, value]) => [value, name]));
 
+/** Takes a snapshot of all objects, sharing what has not changed with the one before. */
 export class Snapshots {
   readonly #names: Names;
   readonly #taken: Snapshot[] = [];

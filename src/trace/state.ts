@@ -2,7 +2,10 @@
 
 import type { Snapshot } from './snapshots.js';
 
-/** @param before the snapshot that changes are told from */
+/**
+ * All objects as text.
+ * @param before the snapshot that changes are told from
+ */
 export function stateText(snapshot: Snapshot, before: Snapshot): string {
   const lines: string[] = [];
   for (const [name, view] of Object.entries(snapshot)) {

@@ -16,6 +16,7 @@ export interface Glyphs {
   readonly fold: string;
 }
 
+/** Characters beyond ASCII. */
 export const UNICODE: Glyphs = {
   here: '●',
   rail: '│',

@@ -14,6 +14,7 @@ import * as io from './syscall/io.js';
 import * as calls from './syscall/names.js';
 import * as proc from './syscall/process.js';
 
+/** Every function of files, path walk, tmpfs and system calls, by name. */
 export const fs_functions = {
   alloc_fd: fdtable.alloc_fd,
   put_unused_fd: fdtable.put_unused_fd,

@@ -22,6 +22,7 @@ function* put_inode_data(k: VfsKernel, evicted: inode.Inode): Task<void> {
     yield* evicted.i_sb.s_fs_info.put_data(k as never, data as stashed.StashedObject);
 }
 
+/** Every function of inodes and stashed dentries, by name. */
 export const vfs_functions = {
   alloc_inode: inode.alloc_inode,
   new_inode_pseudo: inode.new_inode_pseudo,

@@ -86,6 +86,7 @@ const LOST_INSERT = branch('iget_locked', 'drops its own inode for one that came
 const UNHASHED_SINCE = branch('iget_locked', 'drops an inode that left the hash while it waited');
 const BUSY_NUMBER = branch('insert_inode_locked', 'finds the number in use');
 
+/** Branches of this file, for coverage reports. */
 export const ICACHE_BRANCHES: readonly Branch[] = [
   FOUND,
   FOUND_UNUSED,

@@ -41,6 +41,7 @@ const USED = branch('inode_lru_isolate', 'takes a used inode off the list');
 const SECOND_CHANCE = branch('inode_lru_isolate', 'gives a second chance');
 const ISOLATED = branch('inode_lru_isolate', 'takes an unused inode to free it');
 
+/** Branches of this file, for coverage reports. */
 export const INODE_LRU_BRANCHES: readonly Branch[] = [BUSY, USED, SECOND_CHANCE, ISOLATED];
 
 /**

@@ -25,6 +25,7 @@ import type { SuperBlock } from './super.js';
 
 const PASSES_BY = branch('insert_inode_locked', 'passes by an inode that is being freed');
 
+/** Branches of this file, for coverage reports. */
 export const INODE_V6_9_BRANCHES: readonly Branch[] = [PASSES_BY];
 
 /** Entry: i_lock and inode_hash_lock held; exit: inode_hash_lock held. Sleeps without. */

@@ -45,6 +45,7 @@ import { BitWaitTable } from './wait-bit.js';
 /** Which kernel's steps the dcache takes where versions differ. */
 export type Version = 'v6.9' | 'v7.3';
 
+/** Which kernel is wanted: lockref model, version, reuse of memory, replaced functions. */
 export interface KernelOptions extends DcacheOptions {
   readonly lockref?: LockrefModel;
   readonly version?: Version;

@@ -34,6 +34,7 @@ const REUSED = branch('path_from_stashed', 'finds a live dentry at the first loo
 const LOST = branch('path_from_stashed', 'drops its own dentry for the one it lost to');
 const INSTALLED = branch('stash_dentry', 'installs into an empty stash');
 const FOUND_LIVE = branch('stash_dentry', 'finds a live dentry in the stash');
+/** The branch of the mail: a dead dentry in the stash is replaced. */
 export const TAKES_OVER = branch('stash_dentry', 'takes over a dead dentry');
 const TRIES_AGAIN = branch('stash_dentry', 'loses the take-over and tries again');
 const NOT_MINE = branch('stashed_dentry_prune', 'finds that the stash is not its own any more');
@@ -44,6 +45,7 @@ const NEGATIVE = branch(
 
 const CLEARS = branch('stashed_dentry_prune', 'takes its dentry out of the stash');
 
+/** Branches of the stash, for coverage reports. */
 export const LIBFS_BRANCHES: readonly Branch[] = [
   REUSED,
   LOST,

@@ -32,6 +32,7 @@ const COOKIE_BATCH = 4096;
 const SKIPS_ZERO = branch('get_next_ino', 'skips zero after a wrap');
 const TAKEN = branch('iunique', 'passes by a number that an inode has');
 
+/** Branches of this file, for coverage reports. */
 export const NUMBER_BRANCHES: readonly Branch[] = [SKIPS_ZERO, TAKEN];
 
 /** A counter that CPUs take batches from, and what is left to each of them. */

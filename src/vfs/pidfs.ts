@@ -32,6 +32,7 @@ export const pidfs_sops: SuperOperations = {
   evict_inode: (k: VfsKernel, inode: Inode) => k.pidfs_evict_inode(inode),
 };
 
+/** The dentry operations of pidfs and nsfs: d_prune leaves the stash. */
 export const stashed_dentry_operations: DentryOperations = {
   d_prune: (k: VfsKernel, dentry) => k.stashed_dentry_prune(dentry),
 };

@@ -11,6 +11,7 @@ const WIDTH = 80;
 /** States for each part of an explanation. A number, not a time, or texts would depend on the load. */
 const EXPLAIN_STATES = 20_000;
 
+/** A failing interleaving, as a test looks at it. */
 export class Counterexample {
   readonly title: string;
   readonly steps: number;

@@ -20,6 +20,7 @@ import { Counterexample } from './counterexample.js';
 import { Outcomes, type Returned } from './outcomes.js';
 import type { Choice } from './options.js';
 
+/** A scenario, explored: what the matchers look at. */
 export class Exploration<W = unknown> {
   readonly scenario: Scenario | OwnScenario<W>;
   /** What was asked for, with all that was left out. */

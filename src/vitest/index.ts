@@ -19,8 +19,8 @@ import type { StatePredicate } from './reach.js';
 export { Counterexample } from './counterexample.js';
 export type { Exploration } from './exploration.js';
 export type { Bounds, Size } from './matchers.js';
-export type { TestOptions } from './options.js';
-export type { Outcome } from './outcomes.js';
+export type { Choice, TestOptions } from './options.js';
+export type { Outcome, Returned } from './outcomes.js';
 export type { Goal, StatePredicate } from './reach.js';
 
 /** Of the time that a test has left, for the search: the rest is for drawing what it found. */

@@ -4,6 +4,7 @@ import type { ExploreOptions } from '../explore/index.js';
 import { MisuseError, type KernelFunction, type ReusePolicy } from '../machine/index.js';
 import { findVariant, type Scenario, type ScenarioOptions } from '../scenario/index.js';
 
+/** How a scenario is explored in a test. */
 export interface TestOptions {
   /** The kernel, by name (default: the scenario's newest). */
   readonly variant?: string;

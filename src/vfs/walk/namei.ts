@@ -415,7 +415,7 @@ export function* filename_lookup(
   return yield* path_walk(k, task, path, flags, false);
 }
 
-/** {@link filename_lookup} as a kernel function: the answer is a {@link Path}. */
+/** filename_lookup() as a kernel function: the answer is a path. */
 export function* kern_path(
   k: FsKernel,
   task: TaskStruct,

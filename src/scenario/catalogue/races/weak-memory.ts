@@ -7,6 +7,7 @@ export interface WeakMemoryRace {
   readonly needs: string;
 }
 
+/** Races that sequential consistency cannot show. */
 export const WEAK_MEMORY_RACES: readonly WeakMemoryRace[] = [
   {
     id: 'B31',
