@@ -1,7 +1,7 @@
 /**
  * Writes what the pages of docs/lessons show: `npm run docs:lessons`.
  *
- * A block after `<!-- dlab: WORDS -->` is what that command prints, without the seconds; one after
+ * A block after `<!-- dlab: WORDS -->` is what that command prints, without how much was searched; one after
  * `<!-- source: FILE NAME -->` is that function. Invariant: nothing else on a page is touched, so a
  * second run changes nothing.
  */
@@ -12,6 +12,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = new URL('../', import.meta.url);
 const FOLDER = new URL('docs/lessons/', ROOT);
 const BLOCK = /<!-- (dlab|source): (.*?) -->\n+```(\w+)\n(?:[^]*?\n)??```\n/g;
+
+/** How much was searched and how long it took: of no interest to a lesson, and often new. */
+const COUNTS = /^ {4}(?:[\d,]+ (?:states|interleavings).*|states compared by .*)\n/gm;
 
 /** @returns {string[]} the pages, by file name */
 export function lessonPages() {
@@ -40,7 +43,7 @@ export async function regenerated(page) {
 }
 
 /**
- * What a command prints, run in this process: 80 columns, no colours, without the seconds.
+ * What a command prints, run in this process: 80 columns, no colours, without the counts.
  * @param {string[]} words
  */
 async function outputOf(words) {
@@ -61,10 +64,7 @@ async function outputOf(words) {
       else process.env[name] = value;
     }
   }
-  return lines
-    .join('\n')
-    .replace(/, \d+\.\d\d s$/gm, '')
-    .trimEnd();
+  return lines.join('\n').replace(COUNTS, '').trimEnd();
 }
 
 /** @param {string} words a file and the name of a function in it */

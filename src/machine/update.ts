@@ -18,15 +18,19 @@ export const GAVE_UP: unique symbol = Symbol('gave up');
  * Waits for nobody. Entry: anywhere. Source: the loops of include/linux/atomic and lib/lockref.c.
  * @param next pure; undefined to leave the cell alone
  * @param order of the exchange that is made; the load and lost exchanges order nothing
- * @param attempts give up after so many lost exchanges (default: never). That cannot happen where
- *   the machine joins updates; it takes that many exchanges of others in the meantime
- * @returns the value that was replaced or left alone; GAVE_UP after the last attempt
+ * @returns the value that was replaced or left alone
  */
 export function cmpxchg_loop<T>(
   cell: Cell<T>,
   next: (value: T) => T | undefined,
   order?: CmpxchgOrder,
 ): Task<T>;
+/**
+ * The same, with a last attempt.
+ * @param attempts give up after so many lost exchanges. That cannot happen where the machine joins
+ *   updates; it takes that many exchanges of others in the meantime
+ * @returns the value that was replaced or left alone; GAVE_UP after the last attempt
+ */
 export function cmpxchg_loop<T>(
   cell: Cell<T>,
   next: (value: T) => T | undefined,
