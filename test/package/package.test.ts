@@ -43,7 +43,7 @@ beforeAll(() => {
   });
   const [{ files: listed }] = JSON.parse(packed.stdout) as [{ files: { path: string }[] }];
   files = listed.map(({ path }) => path);
-});
+}, 120_000);
 
 describe('the files', () => {
   test('are all of a kind that a user needs', () => {
@@ -91,7 +91,7 @@ describe('installed into an empty folder', () => {
       if (name.startsWith('.') || name === 'dentrylab') continue;
       symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name));
     }
-  });
+  }, 120_000);
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
