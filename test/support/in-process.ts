@@ -1,5 +1,7 @@
 /** Running a command line of the built dlab in the test's own process, which is quicker. */
 
+import { vi } from 'vitest';
+
 interface Streams {
   readonly code: number;
   readonly out: string;
@@ -8,23 +10,27 @@ interface Streams {
 
 /** Run the words that follow `dlab`, and catch what they print. */
 export async function inProcess(...words: string[]): Promise<Streams> {
-  const { run } = (await import('../../dist/cli/command-line.js')) as {
-    run: (words: readonly string[]) => Promise<number>;
-  };
+  const { run } = await import('../../dist/cli/command-line.js');
   let out = '';
   let err = '';
-  const { log, error } = console;
-  const [writeOut, writeErr] = [process.stdout.write, process.stderr.write];
-  console.log = (text: unknown = '') => void (out += `${String(text)}\n`);
-  console.error = (text: unknown = '') => void (err += `${String(text)}\n`);
-  process.stdout.write = ((text: string) => (out += text) !== '') as typeof process.stdout.write;
-  process.stderr.write = ((text: string) => (err += text) !== '') as typeof process.stderr.write;
+  const toOut = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += String(text);
+    return true;
+  });
+  const toErr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    err += String(text);
+    return true;
+  });
+  const log = vi.spyOn(console, 'log').mockImplementation((text: unknown = '') => {
+    out += `${String(text)}\n`;
+  });
+  const error = vi.spyOn(console, 'error').mockImplementation((text: unknown = '') => {
+    err += `${String(text)}\n`;
+  });
   try {
     const code = await run(words);
     return { code, out, err };
   } finally {
-    Object.assign(console, { log, error });
-    process.stdout.write = writeOut;
-    process.stderr.write = writeErr;
+    for (const spy of [toOut, toErr, log, error]) spy.mockRestore();
   }
 }
