@@ -17,6 +17,7 @@ import { matrix } from './matrix.js';
 import { create } from './new.js';
 import type { CheckFlags } from './options.js';
 import { patch } from './patch/command.js';
+import { play, type PlayFlags } from './play/play.js';
 import { VERSION } from './report.js';
 import { merge } from './shard.js';
 import { show, type ShowFlags } from './show.js';
@@ -223,6 +224,29 @@ Exit codes: 0 nothing got worse, 1 newly violated, 2 usage, 3 INCOMPLETE,
     .argument('<name>', 'the file is NAME.ts, in this folder')
     .addHelpText('after', '\nExample:\n  dlab new variant my-stash && dlab patch my-stash.ts')
     .action((what: string, name: string) => done(create(what, name)));
+  examples(
+    look(program.command('play'))
+      .description('be the scheduler: choose which CPU goes next')
+      .argument('[scenario]', 'which; not needed with --from')
+      .option('--variant <name>', 'which kernel (default: the newest)')
+      .option('--with <file>', 'replace kernel functions by the exports of a .ts or .js file')
+      .option('--lockref <model>', 'faithful, counter or spinlock')
+      .option('--fs <name>', 'nsfs or pidfs')
+      .option('--reuse <policy>', 'freed memory comes back: never, lifo or explore')
+      .option('--fail-alloc', 'let one allocation fail, whichever')
+      .option('--budget <limit>', 'how long to look for the bug before (default 20s)')
+      .option('--from <token>', 'begin after the steps of a token')
+      .option('--lines', 'commands by lines, in a terminal too; help shows them'),
+    'dlab play race/b29-lost-waiter --variant buggy',
+    "printf '0x9\\nhint\\n' | dlab play stash/close-vs-open --variant v6.9",
+  )
+    .addHelpText(
+      'after',
+      '\nExit codes: 1 if the interleaving that you leave fails, 0 if not, 4 DIVERGED.',
+    )
+    .action(async (scenario: string | undefined, flags: PlayFlags) =>
+      done(await play(scenario, flags)),
+    );
   examples(
     scope(program.command('matrix'))
       .description('every variant against every scenario')

@@ -13,6 +13,8 @@ export const EXIT = {
   /** What there was to say could not be written; 74 as in sysexits.h. */
   output: 74,
   interrupted: 130,
+  /** By SIGTERM or SIGHUP. */
+  terminated: 143,
 } as const;
 
 /** Worst first: what a run over several scenarios answers. */

@@ -11,7 +11,8 @@ export {
   smallestBugs,
   verdictOf,
 } from './explore.js';
-export { explain, type Doom, type ExplainOptions, type Explanation } from './explain.js';
+export type { Doom } from './counter.js';
+export { explain, type ExplainOptions, type Explanation } from './explain.js';
 export { Limits } from './limits.js';
 export {
   checkLiveness,
@@ -25,6 +26,7 @@ export {
 export { COMMANDS, Mailboxes } from './mailbox.js';
 export { editsOf, LenientRun, type Near } from './near.js';
 export { nearbyFailing } from './nearby.js';
+export { Outlook } from './outlook.js';
 export * from './program.js';
 export { Prng } from './prng.js';
 export {

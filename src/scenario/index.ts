@@ -27,6 +27,7 @@ export {
   KERNEL_INVARIANTS,
   type KernelInvariant,
 } from './invariant-table.js';
+export { positionAfter, type Pending, type Position } from './position.js';
 export { record, type Recording } from './record.js';
 export {
   decodeSchedule,

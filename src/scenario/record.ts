@@ -21,6 +21,28 @@ export function record(
   schedule: Schedule,
   cycleFrom: number | null = null,
 ): Recording {
+  return recordThen(program, schedule, () => undefined, { cycleFrom });
+}
+
+/** Where a recorded run stands when its schedule ends. */
+export interface Standing {
+  readonly machine: Machine;
+  readonly recorder: Recorder;
+  readonly framesAt: (node: Node) => readonly TraceFrame[];
+}
+
+/**
+ * As {@link record}.
+ * @param look called where the schedule ends, while stacks are still recorded
+ * @param options.declare give every task its CPU, also those that do nothing
+ */
+export function recordThen(
+  program: Program,
+  schedule: Schedule,
+  look: (standing: Standing) => void,
+  options: { readonly cycleFrom?: number | null; readonly declare?: boolean } = {},
+): Recording {
+  const { cycleFrom = null, declare = false } = options;
   let machine: Machine | null = null;
   const frames = new Map<string, readonly TraceFrame[]>();
   const framesAt = (node: Node): readonly TraceFrame[] => {
@@ -42,13 +64,14 @@ export function record(
     build: (options) => {
       const made = program.build(options);
       machine = made.machine;
+      if (declare) for (const task of machine.tasks) recorder.declare(task);
       snapshots.take(machine);
       return made;
     },
   };
   // Every operation notes its stack when it is first reached: asking later would run the task again.
-  const replayed = withStacks(() =>
-    replay(built, schedule, {
+  const replayed = withStacks(() => {
+    const result = replay(built, schedule, {
       observer: recorder,
       beforeStep: (step, decision, at) =>
         recorder.beforeStep(
@@ -60,8 +83,10 @@ export function record(
         recorder.afterStep(after);
         snapshots.take(after);
       },
-    }),
-  );
+    });
+    look({ machine: result.machine, recorder, framesAt });
+    return result;
+  });
   const switches = switchesIn(replayed.machine, schedule);
   return {
     trace: recorder.trace(program.name, schedule.length, switches, replayed, cycleFrom),

@@ -1,5 +1,5 @@
 /** Traces: recording and rendering one interleaving. */
-export { explanationLines, type ExplanationOptions } from './explanation.js';
+export { explanationLines, percent, type ExplanationOptions } from './explanation.js';
 export { dotOfObjects, happensBeforeDot } from './dot.js';
 export { ftrace, FTRACE_LINE } from './ftrace.js';
 export { junit } from './junit.js';
@@ -21,4 +21,5 @@ export { Names } from './names.js';
 export { Recorder, type Replayed } from './recorder.js';
 export * from './schema.js';
 export { Snapshots, type ObjectView, type Snapshot } from './snapshots.js';
-export { functionOf, UNICODE as WORDS, wordsOf } from './words.js';
+export { pendingWords } from './pending.js';
+export { ASCII as ASCII_WORDS, functionOf, UNICODE as WORDS, wordsOf, wrap } from './words.js';

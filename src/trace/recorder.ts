@@ -55,6 +55,11 @@ export class Recorder implements Observer {
     this.#rcu = rcuSection;
   }
 
+  /** Give a task its place, and so its CPU, before it has done anything. */
+  declare(task: TaskRec): void {
+    if (!this.#tasks.includes(task)) this.#tasks.push(task);
+  }
+
   /** Call before each step, with the task that takes it. */
   beforeStep(step: number, task: TaskRec, machine: Machine): void {
     this.#step = step;
@@ -67,7 +72,7 @@ export class Recorder implements Observer {
     } else if (machine.enabled(from)) {
       this.#turns.push({ step, task, from, why: 'preempted', on: null, heldBy: null });
     } else {
-      const { on, heldBy } = this.#waitOf(from, machine);
+      const { on, heldBy } = this.waitOf(from, machine);
       this.#turns.push({ step, task, from, why: 'waits', on, heldBy });
     }
   }
@@ -80,7 +85,8 @@ export class Recorder implements Observer {
     }
   }
 
-  #waitOf(task: TaskRec, machine: Machine): { on: string; heldBy: string | null } {
+  /** What a task waits for that cannot go on. */
+  waitOf(task: TaskRec, machine: Machine): { on: string; heldBy: string | null } {
     const op = task.node.value?.op ?? null;
     if (op === null) return { on: 'nothing', heldBy: null };
     if (op.kind !== KIND.lock) return { on: WAITS[op.kind] ?? 'a value', heldBy: null };
