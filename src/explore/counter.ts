@@ -234,13 +234,16 @@ export class Counter {
     const mark = machine.mark();
     const h = [store.h0, store.h1, store.h2] as const;
     let last = NOBODY;
+    let hasFailed = false;
     for (const { task: key, choice } of prefix) {
       const task = machine.tasks.find((each) => each.key === key)!;
       machine.step(task, choice);
+      hasFailed ||= this.#failed();
       if (!task.actor) last = this.#place(task);
     }
     const rest: Decision[] = [];
-    while (!this.#failed()) {
+    // What the machine reported last need not be of where it stands: only steps taken here count.
+    for (let failed = hasFailed; !failed; failed = this.#failed()) {
       const best = this.#cheapestStep(last, prefix.length + rest.length);
       // The end of the run is what fails.
       if (best === null) break;

@@ -147,6 +147,7 @@ export class Game {
    * @throws UsageError that says who can go
    */
   move(key: string): Move {
+    this.#assertGoesOn();
     const { moves } = this;
     const callbacks = moves.filter(({ key: own }) => own.startsWith('g'));
     const ready = callbacks.filter(({ pending }) => pending.outcomes > 0);
@@ -156,9 +157,7 @@ export class Game {
     if (found !== undefined) return found;
     const open = moves.filter(({ pending }) => pending.outcomes > 0).map((move) => move.key);
     const who = key.startsWith('g') ? 'there is no such callback' : `CPU ${key} has nothing to do`;
-    throw new UsageError(
-      `${who}; ${open.length === 0 ? 'the run is over: undo or restart' : `what can go: ${open.join(', ')}`}`,
-    );
+    throw new UsageError(`${who}; what can go: ${open.join(', ')}`);
   }
 
   /**
