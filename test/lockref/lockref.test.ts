@@ -211,8 +211,7 @@ test('the fast path gives up after a hundred exchanges that failed, and takes th
 
 test('without a fast path the lock is taken at once', () => {
   const { lockref } = new Thing(1);
-  const step = lockref_ops('spinlock')
-    .lockref_get(lockref)
-    .next(undefined as never);
+  const task = lockref_ops('spinlock').lockref_get(lockref);
+  const step = task.next(undefined as never);
   expect(step.done === true ? null : step.value.kind).toBe(KIND.lock);
 });
