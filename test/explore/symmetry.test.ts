@@ -279,7 +279,7 @@ describe('symmetric tasks', () => {
           const cell = s.seen;
           const run = (set: (c: typeof cell, v: number) => void): void => set(cell, me);
           if (yield* meets(s)) {
-            yield* atomic_step({ label: 'step', reads: [], writes: [cell as Cell], run } as never);
+            yield* atomic_step({ label: 'step', reads: [], writes: [cell as Cell], run });
           }
         },
       ],
