@@ -87,7 +87,8 @@ Begin here:
 
 Exit codes:
   0 HOLDS   1 VIOLATED   2 usage   3 INCOMPLETE   4 DIVERGED   5 VACUOUS
-  70 a bug in dlab   74 the output could not be written   130 interrupted`;
+  70 a bug in dlab   74 the output could not be written
+  130 interrupted   143 terminated`;
 
 /** All verbs. */
 function commandLine(done: Done): Command {

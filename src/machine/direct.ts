@@ -342,6 +342,11 @@ export function await_until(ref: Field, condition: (value: unknown) => boolean):
   return awaited(ref.value, condition);
 }
 
+/** Nobody else is there who could wake the caller. */
+export function sleep_until(ref: Field, isWoken: (value: unknown) => boolean): unknown {
+  return await_until(ref, isWoken);
+}
+
 export function cpu_relax(): void {
   throw new WouldBlock('waits for a change');
 }

@@ -90,7 +90,7 @@ describe('dlab check --budget with a count', () => {
   };
 
   test.each([
-    ['dpor', '4k', 'executions'],
+    ['dpor', '3k', 'executions'],
     ['states', '3k', 'states'],
   ])(
     'engine %s, %s: the same report with one, two and three threads',

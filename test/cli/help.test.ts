@@ -230,7 +230,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     file('my-patch.ts', '');
     expect(offered('dlab ch')).toEqual(['check']);
     expect(offered('dlab check lesson/co')).toEqual(['lesson/counter']);
-    expect(offered('dlab check lesson/counter --with my-')).toEqual(['my-patch.ts']);
+    expect(offered('dlab check lesson/counter --with my-p')).toEqual(['my-patch.ts']);
   });
 
   test.each([

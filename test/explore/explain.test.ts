@@ -67,6 +67,9 @@ function everyRun(program: Program, most: number): Run[] | null {
   }
 }
 
+/** Of one kind of bug at most so many programs. */
+const OF_ONE_KIND_MAX = 6;
+
 /** Programs with a bug, and few enough interleavings to run them all. */
 function cases(count: number): Case[] {
   const found: Case[] = [];
@@ -75,8 +78,10 @@ function cases(count: number): Case[] {
     const { bugs } = explore(program, { keepGoing: true, minimise: false });
     if (bugs.length === 0) continue;
     const runs = everyRun(program, 200);
-    if (runs !== null)
-      found.push({ program, runs, bug: explain(program, bugs[seed % bugs.length]).bug });
+    if (runs === null) continue;
+    const { bug } = explain(program, bugs[seed % bugs.length]);
+    const same = found.filter((other) => other.bug.kind === bug.kind).length;
+    if (same < OF_ONE_KIND_MAX) found.push({ program, runs, bug });
   }
   return found;
 }

@@ -22,7 +22,7 @@ import { fromRecipe, randomRecipe } from '../support/random-program.js';
 const PROGRAMS = Number(process.env['ORACLE_PROGRAMS'] ?? 150);
 const SEED = Number(process.env['ORACLE_SEED'] ?? 1);
 const INSTRUCTIONS = 5;
-const EXECUTIONS_MAX = 2500;
+const EXECUTIONS_MAX = 1000;
 
 /** What differs from brute force with every operation a step of its own, by seed. */
 function compare(

@@ -17,9 +17,9 @@ import { sideOf, touches, type Side } from '../../../src/cli/patch/side.js';
 import { create } from '../../../src/cli/new.js';
 import { jobsOf } from '../../../src/cli/options.js';
 import type { Bug } from '../../../src/explore/index.js';
-import { vfs_functions, type VfsKernel } from '../../../src/vfs/index.js';
-import { dcache_functions, type Dentry } from '../../../src/dcache/index.js';
-import type { KernelFunction, Task } from '../../../src/machine/index.js';
+import { dcache_functions } from '../../../src/dcache/index.js';
+import type { KernelFunction } from '../../../src/machine/index.js';
+import { vfs_functions } from '../../../src/vfs/index.js';
 import { dlab, scratch } from '../../support/dlab.js';
 
 const side = (given: Partial<Side>): Side => ({
@@ -105,11 +105,6 @@ describe('touched is measured', () => {
     const { path_from_stashed } = vfs_functions;
     expect(touchOf('stash/open-reap-close', 'path_from_stashed', path_from_stashed)).toBe('yes');
     expect(touchOf('stash/open-reap-close', 'd_move', dcache_functions.d_move)).toBe('no');
-  });
-
-  test('a race that brings a function of its own is not touched by a patch of the kernel', () => {
-    function* d_alloc_parallel(_k: VfsKernel, _parent: Dentry): Task<void> {}
-    expect(touchOf('race/b28-in-lookup-twice', 'd_alloc_parallel', d_alloc_parallel)).toBe('no');
   });
 
   test('a look that is cut off answers that it did not see', () => {
