@@ -13,6 +13,14 @@ export interface Frame {
   readonly line: number;
 }
 
+/** Where this package is: as a dependency of somebody's, below node_modules itself. */
+const OWN_FOLDER = decodeURI(new URL('..', import.meta.url).pathname);
+
+/** Is this the code of another package? */
+function isForeign(file: string): boolean {
+  return file.includes('node_modules') && !file.includes(OWN_FOLDER);
+}
+
 /** The kernel functions of a recorded stack, innermost first; frames of the machine are left out. */
 export function framesOf(stack: string): Frame[] {
   const frames: Frame[] = [];
@@ -21,7 +29,7 @@ export function framesOf(stack: string): Frame[] {
     if (match === null) continue;
     const [, fn, file, line] = match as unknown as [string, string, string, string];
     if (fn.endsWith('.next') || /[\\/](machine|explore)[\\/]/.test(file)) continue;
-    if (file.startsWith('node:') || file.includes('node_modules')) continue;
+    if (file.startsWith('node:') || isForeign(file)) continue;
     const name = fn.replace(/^.*\./, '');
     // Upper case marks what is a macro in C: it has no frame there either.
     if (name === name.toUpperCase()) continue;

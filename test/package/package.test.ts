@@ -118,6 +118,8 @@ describe('installed into an empty folder', () => {
       err: '',
     });
     expect(demo.out).toContain('VIOLATED');
+    // Kernel functions are named although everything lies below node_modules.
+    expect(demo.out).toContain('slab-use-after-free Read in lockref_get_not_dead');
     expect(node(main, 'lesson', '1').out).toContain('What is a dentry?');
   });
 });
