@@ -31,7 +31,7 @@ export async function matrix(suite: string, flags: CheckFlags): Promise<number> 
   for (const lockref of models) {
     if (flags.json !== true) {
       console.log(
-        `lockref ${lockref}: interleavings up to equivalence, or the number of the bug\n`,
+        `lockref ${lockref}: states, or interleavings up to equivalence (engine dpor), or the bug\n`,
       );
       scenarios.forEach(({ name, title }, i) => console.log(`  P${i + 1} ${name}: ${title}`));
       console.log(
@@ -70,9 +70,7 @@ function cellOf(result: ExploreResult, titles: string[]): string {
     if (!titles.includes(title)) titles.push(title);
     return `B${titles.indexOf(title) + 1}`;
   }
-  const count =
-    result.executions < 1e5
-      ? String(result.executions)
-      : `${group(Math.round(result.executions / 1e3))}k`;
+  const covered = result.engine === 'states' ? result.states : result.executions;
+  const count = covered < 1e5 ? String(covered) : `${group(Math.round(covered / 1e3))}k`;
   return result.verdict === 'INCOMPLETE' ? `>${count}` : count;
 }
