@@ -7,11 +7,18 @@ import * as data from './tmpfs/data.js';
 import * as dir from './tmpfs/dir.js';
 import * as sup from './tmpfs/super.js';
 import * as mount from './walk/mount.js';
+import * as lookup from './walk/lookup.js';
 import * as namei from './walk/namei.js';
+import * as nameidata from './walk/nameidata.js';
 import * as permission from './walk/permission.js';
 import * as open from './syscall/open.js';
 import * as io from './syscall/io.js';
-import * as calls from './syscall/names.js';
+import * as attr from './syscall/attr.js';
+import * as create from './syscall/create.js';
+import * as readdir from './syscall/readdir.js';
+import * as remove from './syscall/remove.js';
+import * as rename from './syscall/rename.js';
+import * as stat from './syscall/stat.js';
 import * as proc from './syscall/process.js';
 
 /** Every function of files, path walk, tmpfs and system calls, by name. */
@@ -59,12 +66,12 @@ export const fs_functions = {
   mntput: mount.mntput,
   do_mount: mount.do_mount,
   do_umount: mount.do_umount,
-  lookup_slow: namei.lookup_slow,
-  lookup_locked: namei.lookup_locked,
-  simple_lookup: namei.simple_lookup,
-  lookup_one: namei.lookup_one,
+  lookup_slow: lookup.lookup_slow,
+  lookup_locked: lookup.lookup_locked,
+  simple_lookup: lookup.simple_lookup,
+  lookup_one: lookup.lookup_one,
   kern_path: namei.kern_path,
-  path_put: namei.path_put,
+  path_put: nameidata.path_put,
   inode_permission: permission.inode_permission,
   sys_open: open.sys_open,
   sys_close: open.sys_close,
@@ -79,21 +86,21 @@ export const fs_functions = {
   sys_ftruncate: io.sys_ftruncate,
   sys_fsync: io.sys_fsync,
   sys_fcntl: io.sys_fcntl,
-  sys_mkdir: calls.sys_mkdir,
-  sys_symlink: calls.sys_symlink,
-  sys_link: calls.sys_link,
-  sys_unlink: calls.sys_unlink,
-  sys_rmdir: calls.sys_rmdir,
-  sys_rename: calls.sys_rename,
-  sys_readlink: calls.sys_readlink,
-  sys_stat: calls.sys_stat,
-  sys_access: calls.sys_access,
-  notify_change: calls.notify_change,
-  sys_setattr: calls.sys_setattr,
-  sys_fsetattr: calls.sys_fsetattr,
-  sys_getdents: calls.sys_getdents,
-  sys_statfs: calls.sys_statfs,
-  sys_touch: calls.sys_touch,
+  sys_mkdir: create.sys_mkdir,
+  sys_symlink: create.sys_symlink,
+  sys_link: create.sys_link,
+  sys_unlink: remove.sys_unlink,
+  sys_rmdir: remove.sys_rmdir,
+  sys_rename: rename.sys_rename,
+  sys_readlink: stat.sys_readlink,
+  sys_stat: stat.sys_stat,
+  sys_access: stat.sys_access,
+  notify_change: attr.notify_change,
+  sys_setattr: attr.sys_setattr,
+  sys_fsetattr: attr.sys_fsetattr,
+  sys_getdents: readdir.sys_getdents,
+  sys_statfs: stat.sys_statfs,
+  sys_touch: attr.sys_touch,
   sys_chdir: proc.sys_chdir,
   sys_chroot: proc.sys_chroot,
   sys_getcwd: proc.sys_getcwd,

@@ -4,19 +4,12 @@
  */
 
 import { E, READ_ONCE, WRITE_ONCE, write, type Task } from '../../machine/index.js';
-import type { Dentry } from '../../dcache/index.js';
 import type { FsKernel } from '../fs-kernel.js';
 import type { TaskStruct } from '../process/structs.js';
 import { S_IFREG, S_ISDIR, S_ISLNK } from '../tmpfs/inode.js';
 import { down_write, super_of, up_write, type FsInode } from '../tmpfs/structs.js';
-import type { Mount } from '../walk/mount.js';
-import {
-  filename_lookup,
-  link_path_walk,
-  LOOKUP,
-  path_error,
-  type Nameidata,
-} from '../walk/namei.js';
+import { filename_lookup, link_path_walk, path_error } from '../walk/namei.js';
+import { LOOKUP, put_nd, type Nameidata } from '../walk/nameidata.js';
 import { may_create, MAY_EXEC, MAY_READ, MAY_WRITE } from '../walk/permission.js';
 import { O } from './flags.js';
 
@@ -196,11 +189,6 @@ function* slash_error(k: FsKernel, nd: Nameidata): Task<number> {
   if (!S_ISDIR(yield* READ_ONCE(nd.inode.i_mode))) return -E.ENOTDIR;
   void k;
   return -E.EISDIR;
-}
-
-function* put_nd(k: FsKernel, nd: { dentry: Dentry; mnt: Mount }): Task<void> {
-  yield* k.dput(nd.dentry);
-  yield* k.mntput(nd.mnt);
 }
 
 /** A file without a name, in the filesystem of a directory. */

@@ -16,7 +16,8 @@ import { DCACHE, name_of, type Dentry } from '../../dcache/index.js';
 import type { FsKernel } from '../fs-kernel.js';
 import type { TaskStruct } from '../process/structs.js';
 import { __lookup_mnt, type Mount } from '../walk/mount.js';
-import { filename_lookup, LOOKUP } from '../walk/namei.js';
+import { filename_lookup } from '../walk/namei.js';
+import { LOOKUP } from '../walk/nameidata.js';
 import { MAY_EXEC } from '../walk/permission.js';
 
 /** chdir(2). @returns 0 or -errno. May sleep. */
