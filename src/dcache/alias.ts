@@ -12,7 +12,6 @@ import {
   E,
   ERR_PTR,
   IS_ERR,
-  list_add,
   lockdep_assert_held,
   might_sleep,
   read,
@@ -43,7 +42,12 @@ const LOST = branch('d_obtain_alias', 'finds an alias only after it made a dentr
 const DISCONNECTED = branch('d_obtain_alias', 'makes a disconnected dentry');
 const PRUNES = branch('d_prune_aliases', 'takes an unused alias');
 
+const TAKES_NORCU = branch('dget_alias_ilocked', 'takes an alias in use that is freed at once');
+const LEAVES_NORCU = branch('dget_alias_ilocked', 'leaves an unused alias that is freed at once');
+
 export const ALIAS_BRANCHES: readonly Branch[] = [
+  TAKES_NORCU,
+  LEAVES_NORCU,
   ADDS,
   LOOP,
   TAKES_ROOT,
@@ -58,10 +62,28 @@ export const ALIAS_BRANCHES: readonly Branch[] = [
 /** Any alias, with a reference, or null; i_lock must be held. Source: fs/dcache.c. */
 export function* __d_find_any_alias(k: DcacheKernel, inode: AliasedInode): Task<Dentry | null> {
   yield* lockdep_assert_held(inode.i_lock);
-  const [alias] = (yield* read(inode.i_dentry)) ?? [];
-  if (alias === undefined) return null;
-  yield* k.lockref_get(alias.d_lockref);
-  return alias;
+  for (const alias of (yield* read(inode.i_dentry)) ?? []) {
+    if (yield* k.dget_alias_ilocked(alias)) return alias;
+  }
+  return null;
+}
+
+/**
+ * A reference on an alias, whose inode's i_lock is held: it cannot die meanwhile. But of a dentry that
+ * is freed without a grace period, count 0 is final: its killer looks once.
+ * @returns whether there is one. Source: include/linux/dcache.h, v7.3.
+ */
+export function* dget_alias_ilocked(k: DcacheKernel, dentry: Dentry): Task<boolean> {
+  if (((yield* READ_ONCE(dentry.d_flags)) & DCACHE.NORCU) === 0) {
+    yield* k.lockref_get(dentry.d_lockref);
+    return true;
+  }
+  yield* spin_lock(dentry.d_lockref);
+  const used = count_of(yield* READ_ONCE(dentry.d_lockref)) > 0;
+  yield* cover(used ? TAKES_NORCU : LEAVES_NORCU);
+  if (used) yield* k.dget_dlock(dentry);
+  yield* spin_unlock(dentry.d_lockref);
+  return used;
 }
 
 /** Any alias, with a reference, or null. Source: fs/dcache.c. */
@@ -217,9 +239,7 @@ export function* __d_obtain_alias(
   yield* cover(DISCONNECTED);
   const bit = disconnected ? DCACHE.DISCONNECTED : 0;
   yield* WRITE_ONCE(fresh.d_flags, flags | bit | DCACHE.ROOTS_LIST);
-  yield* spin_lock(sb.s_roots_lock);
-  yield* list_add(sb.s_roots, fresh);
-  yield* spin_unlock(sb.s_roots_lock);
+  yield* k.d_join_roots(fresh);
   yield* spin_unlock(fresh.d_lockref);
   yield* spin_unlock(inode.i_lock);
   return fresh;

@@ -25,7 +25,13 @@ import {
   type Task,
 } from '../machine/index.js';
 import { count_of, with_count } from '../lockref/index.js';
-import type { AliasedInode, DcacheKernel, Dentry, DentrySuper } from './dentry.js';
+import {
+  operations_of,
+  type AliasedInode,
+  type DcacheKernel,
+  type Dentry,
+  type DentrySuper,
+} from './dentry.js';
 import { DCACHE } from './flags.js';
 import type { ExternalName } from './name.js';
 
@@ -50,7 +56,7 @@ export function* __d_alloc(k: DcacheKernel, sb: DentrySuper, name: string): Task
     yield* kmem_cache_free(dentry);
     return null;
   }
-  const { d_init } = dentry.d_op;
+  const { d_init } = yield* operations_of(dentry);
   if (d_init === undefined || (yield* d_init(k as never, dentry)) === 0) return dentry;
   yield* cover(INIT_FAILED);
   if (((yield* READ_ONCE(dentry.d_flags)) & DCACHE.EXTERNAL_NAME) !== 0) {

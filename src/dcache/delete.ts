@@ -20,13 +20,15 @@ import {
   type Task,
 } from '../machine/index.js';
 import { count_of } from '../lockref/index.js';
-import type { AliasedInode, DcacheKernel, Dentry } from './dentry.js';
+import { operations_of, type AliasedInode, type DcacheKernel, type Dentry } from './dentry.js';
 import { DCACHE } from './flags.js';
 
 const SOLE_USER = branch('d_delete', 'makes a dentry negative that nobody else uses');
 const IN_USE = branch('d_delete', 'unhashes a dentry that is in use');
 
-export const DELETE_BRANCHES: readonly Branch[] = [SOLE_USER, IN_USE];
+const NO_NEGATIVE = branch('d_delete', 'unhashes it too, since no negative dentry is wanted');
+
+export const DELETE_BRANCHES: readonly Branch[] = [SOLE_USER, IN_USE, NO_NEGATIVE];
 
 /**
  * Make the dentry negative and give its inode reference up.
@@ -48,7 +50,7 @@ export function* dentry_unlink_inode(
   if ((flags & DCACHE.LRU_LIST) !== 0) yield* k.lru_negative_changed(flags, 1);
   yield* spin_unlock(dentry.d_lockref);
   yield* spin_unlock(inode.i_lock);
-  const { d_iput } = dentry.d_op;
+  const { d_iput } = yield* operations_of(dentry);
   if (d_iput !== undefined) yield* d_iput(k as never, dentry, inode);
   else yield* k.iput(inode);
 }
@@ -63,6 +65,10 @@ export function* d_delete(k: DcacheKernel, dentry: Dentry): Task<void> {
   yield* spin_lock(dentry.d_lockref);
   if (count_of(yield* READ_ONCE(dentry.d_lockref)) === 1) {
     yield* cover(SOLE_USER);
+    if (k.sysctl_dentry_negative) {
+      yield* cover(NO_NEGATIVE);
+      yield* k.__d_drop(dentry);
+    }
     const flags = yield* READ_ONCE(dentry.d_flags);
     yield* WRITE_ONCE(dentry.d_flags, flags & ~DCACHE.CANT_MOUNT);
     yield* k.dentry_unlink_inode(dentry, inode);

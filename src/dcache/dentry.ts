@@ -8,6 +8,7 @@
  */
 
 import {
+  READ_ONCE,
   Struct,
   type Bound,
   type Cell,
@@ -59,6 +60,8 @@ export interface AliasedInode extends Struct {
 export interface DentrySuper {
   readonly s_d_op: DentryOperations;
   readonly s_d_flags: number;
+  /** Has a dentry operations of its own, by d_set_d_op? In v6.9 only. */
+  readonly s_own_d_op?: boolean;
   /** Protects s_dentry_lru; inside d_lock. */
   readonly s_dentry_lru_lock: Spinlock;
   /** The LRU list of unused dentries, newest first. */
@@ -97,8 +100,11 @@ export class Dentry extends Struct {
   // The hash bucket's lock protects these two. An unhashed dentry keeps its d_hash_next, for
   // lockless walkers that stand on it.
   readonly d_hash_next = this.cell<Dentry | null>('d_hash.next', null);
-  /** What points to this dentry: the one before it, or its bucket; null for an unhashed one. */
-  readonly d_hash_pprev = this.cell<Dentry | HashBucket | null>('d_hash.pprev', null);
+  /**
+   * What points to this dentry: the one before it, or its bucket; null for an unhashed one. In v6.9
+   * also that it is on the super block's list of roots.
+   */
+  readonly d_hash_pprev = this.cell<Dentry | HashBucket | 's_roots' | null>('d_hash.pprev', null);
   /** Hash of the name, to which the length belongs. */
   readonly d_hash_len = this.cell('d_name.hash_len', 0);
   /** The bytes themselves, up to 39 of them, or a pointer to an external name. */
@@ -117,6 +123,9 @@ export class Dentry extends Struct {
   /** Set before the dentry is published, constant from then on. */
   readonly d_fsdata = this.cell<unknown>('d_fsdata', null);
 
+  /** Of a super block with `s_own_d_op`: set before the dentry is published, constant from then on. */
+  readonly d_own_op = this.cell<DentryOperations | null>('d_op', null);
+
   // Memory of rules: d_seq when the dentry left the hash outside a write section, until d_lock is
   // given back, else -1; and which hooks have run.
   readonly dropped_at = this.shadow('dropped_at', -1);
@@ -130,6 +139,12 @@ export class Dentry extends Struct {
     this.d_sb = sb;
     this.d_op = d_op;
   }
+}
+
+/** The operations of a dentry: its super block's, unless d_set_d_op gave it its own. */
+export function* operations_of(dentry: Dentry): Task<DentryOperations> {
+  if (dentry.d_sb.s_own_d_op !== true) return dentry.d_op;
+  return (yield* READ_ONCE(dentry.d_own_op)) ?? dentry.d_op;
 }
 
 /** What the dcache needs of the kernel it is part of, and what it adds to it. */

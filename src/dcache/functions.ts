@@ -19,6 +19,7 @@ import * as shrink_parent from './shrink-parent.js';
 import * as umount from './umount.js';
 import * as parallel_v6_9 from './parallel-v6.9.js';
 import * as put_v6_9 from './dput-v6.9.js';
+import * as v6_9 from './v6.9.js';
 
 /** The functions of the newest kernel. */
 export const dcache_functions = {
@@ -74,6 +75,7 @@ export const dcache_functions = {
   d_make_discardable: add.d_make_discardable,
   __d_find_any_alias: alias.__d_find_any_alias,
   d_find_any_alias: alias.d_find_any_alias,
+  dget_alias_ilocked: alias.dget_alias_ilocked,
   d_find_alias: alias.d_find_alias,
   d_splice_alias: alias.d_splice_alias,
   d_splice_move: alias.d_splice_move,
@@ -90,6 +92,7 @@ export const dcache_functions = {
   d_move_lock: move.d_move_lock,
   __d_move: move.__d_move,
   d_move_locked: move.d_move_locked,
+  d_join_roots: move.d_join_roots,
   d_leave_roots: move.d_leave_roots,
   dentry_unlink_inode: del.dentry_unlink_inode,
   d_delete: del.d_delete,
@@ -136,6 +139,8 @@ export const dcache_functions = {
   d_set_mounted: umount.d_set_mounted,
   d_set_mounted_locked: umount.d_set_mounted_locked,
   d_genocide: umount.d_genocide_is_gone,
+  d_exact_alias: v6_9.d_exact_alias_is_gone,
+  d_set_d_op: v6_9.d_set_d_op_is_private,
 } as const;
 
 /** What v6.9 did differently. */
@@ -150,4 +155,13 @@ export const dcache_functions_v6_9 = {
   shrink_victim: shrink_parent.shrink_victim_v6_9,
   take_dentry_name_snapshot: names.take_dentry_name_snapshot_v6_9,
   d_genocide: umount.d_genocide,
+  ___d_drop: v6_9.___d_drop,
+  __d_find_any_alias: v6_9.__d_find_any_alias,
+  d_exact_alias: v6_9.d_exact_alias,
+  d_join_roots: v6_9.d_join_roots,
+  d_leave_roots: v6_9.d_leave_roots,
+  d_make_discardable: v6_9.d_make_discardable,
+  d_make_persistent: v6_9.d_make_persistent,
+  d_set_d_op: v6_9.d_set_d_op,
+  is_subdir: move.is_subdir_v6_9,
 } as const;

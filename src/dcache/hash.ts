@@ -60,7 +60,7 @@ export function* ___d_drop(k: DcacheKernel, dentry: Dentry): Task<void> {
   const bucket = d_hash(k, yield* READ_ONCE(dentry.d_hash_len));
   yield* bit_spin_lock(bucket.lock);
   const next = yield* READ_ONCE(dentry.d_hash_next);
-  const pprev = (yield* READ_ONCE(dentry.d_hash_pprev))!;
+  const pprev = (yield* READ_ONCE(dentry.d_hash_pprev)) as Dentry | HashBucket;
   yield* WRITE_ONCE(pprev instanceof Dentry ? pprev.d_hash_next : pprev.first, next);
   if (next !== null) yield* WRITE_ONCE(next.d_hash_pprev, pprev);
   yield* spin_unlock(bucket.lock);

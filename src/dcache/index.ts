@@ -13,6 +13,7 @@ import { RETAIN_BRANCHES } from './retain.js';
 import { SHRINK_BRANCHES } from './shrink.js';
 import { SHRINK_PARENT_BRANCHES } from './shrink-parent.js';
 import { UMOUNT_BRANCHES } from './umount.js';
+import { DCACHE_V6_9_BRANCHES } from './v6.9.js';
 import { WALK_BRANCHES } from './walk.js';
 import type { Branch } from '../machine/index.js';
 
@@ -56,4 +57,5 @@ export const DCACHE_TREE_BRANCHES: readonly Branch[] = [
   ...SHRINK_PARENT_BRANCHES,
   ...WALK_BRANCHES,
   ...UMOUNT_BRANCHES,
+  ...DCACHE_V6_9_BRANCHES,
 ];

@@ -3,7 +3,7 @@
  *
  * Invariant: dead < d_prune < unhashed < inode gone < d_release < unlisted < call_rcu < parent put.
  * Marking dead and d_prune are in one d_lock hold, so who learns "dead" by waiting for d_lock learns
- * it after d_prune. Mirrors fs/dcache.c of v7.3; kill-v6.9.ts has what was different.
+ * it after d_prune. Mirrors fs/dcache.c of v7.3.
  */
 
 import {
@@ -26,7 +26,7 @@ import {
   type Task,
 } from '../machine/index.js';
 import { count_of, with_count } from '../lockref/index.js';
-import type { DcacheKernel, Dentry } from './dentry.js';
+import { operations_of, type DcacheKernel, type Dentry } from './dentry.js';
 import { DCACHE } from './flags.js';
 import type { ExternalName } from './name.js';
 
@@ -104,7 +104,7 @@ export function* __dentry_kill(k: DcacheKernel, dentry: Dentry): Task<Dentry | n
     yield* spin_unlock(dentry.d_lockref);
     return null;
   }
-  const { d_prune, d_release } = dentry.d_op;
+  const { d_prune, d_release } = yield* operations_of(dentry);
   if (d_prune !== undefined) yield* d_prune(k as never, dentry);
   const flags = yield* READ_ONCE(dentry.d_flags);
   if ((flags & (DCACHE.LRU_LIST | DCACHE.SHRINK_LIST)) === DCACHE.LRU_LIST) {

@@ -23,7 +23,7 @@ import {
   type List,
   type Task,
 } from '../machine/index.js';
-import type { DcacheKernel, Dentry } from './dentry.js';
+import { operations_of, type DcacheKernel, type Dentry } from './dentry.js';
 import { d_hash } from './hash.js';
 import { full_name_hash, name_of } from './name.js';
 
@@ -83,7 +83,7 @@ export function* d_fits_rcu(
   name: string,
   hash: number,
 ): Task<number | null> {
-  const { d_compare } = dentry.d_op;
+  const { d_compare } = yield* operations_of(dentry);
   for (;;) {
     const seq = yield* raw_seqcount_begin(dentry.d_seq);
     if ((yield* READ_ONCE(dentry.d_parent)) !== parent) {
@@ -118,7 +118,7 @@ export function* d_fits_rcu(
 /** Does the dentry have this name? d_lock must be held. Source: fs/dcache.c. */
 export function* d_same_name(k: DcacheKernel, dentry: Dentry, name: string): Task<boolean> {
   const found = name_of(yield* READ_ONCE(dentry.d_name));
-  const { d_compare } = dentry.d_op;
+  const { d_compare } = yield* operations_of(dentry);
   if (d_compare === undefined) return found === name;
   return yield* d_compare(k as never, dentry, found, name);
 }

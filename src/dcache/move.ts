@@ -38,6 +38,7 @@ const DOWNWARDS = branch('__d_move', 'moves to below the old parent');
 const ELSEWHERE = branch('__d_move', 'moves to another directory');
 const IN_LOOKUP = branch('__d_move', 'ends the lookup of its target');
 const SWAPS = branch('__d_move', 'exchanges two dentries');
+const SUBDIR_LOOPS = branch('is_subdir', 'tries again without rename_lock');
 const SUBDIR_AGAIN = branch('is_subdir', 'tries again under rename_lock');
 
 export const MOVE_BRANCHES: readonly Branch[] = [
@@ -48,6 +49,7 @@ export const MOVE_BRANCHES: readonly Branch[] = [
   IN_LOOKUP,
   SWAPS,
   SUBDIR_AGAIN,
+  SUBDIR_LOOPS,
 ];
 
 /**
@@ -82,6 +84,19 @@ export function* is_subdir(k: DcacheKernel, dentry: Dentry, ancestor: Dentry): T
   const child = yield* k.d_ancestor(ancestor, dentry);
   yield* spin_unlock(k.rename_lock.lock);
   return child !== null;
+}
+
+/** As {@link is_subdir}, without the lock: again and again. Source: fs/dcache.c, v6.9. */
+export function* is_subdir_v6_9(k: DcacheKernel, dentry: Dentry, ancestor: Dentry): Task<boolean> {
+  if (dentry === ancestor) return true;
+  for (;;) {
+    const seq = yield* read_seqbegin(k.rename_lock);
+    yield* k.rcu_read_lock();
+    const child = yield* k.d_ancestor(ancestor, dentry);
+    yield* k.rcu_read_unlock();
+    if (!(yield* read_seqretry(k.rename_lock, seq))) return child !== null;
+    yield* cover(SUBDIR_LOOPS);
+  }
 }
 
 /** Put `dentry` in the place of `target`, which leaves the hash. Never sleeps. Source: fs/dcache.c. */
@@ -204,6 +219,14 @@ export function* d_move_locked(
   yield* k.__d_rehash(dentry);
   yield* raw_write_seqcount_end(target.d_seq);
   yield* raw_write_seqcount_end(dentry.d_seq);
+}
+
+/** Put the root of a disconnected tree on its super block's list. d_lock must be held. */
+export function* d_join_roots(_k: DcacheKernel, dentry: Dentry): Task<void> {
+  const sb = dentry.d_sb;
+  yield* spin_lock(sb.s_roots_lock);
+  yield* list_add(sb.s_roots, dentry);
+  yield* spin_unlock(sb.s_roots_lock);
 }
 
 /** Take the root of a disconnected tree off its super block's list. d_lock must be held. */

@@ -15,7 +15,7 @@ import {
   type Branch,
   type Task,
 } from '../machine/index.js';
-import type { DcacheKernel, Dentry } from './dentry.js';
+import { operations_of, type DcacheKernel, type Dentry } from './dentry.js';
 import { DCACHE } from './flags.js';
 
 const RETAINED_LOCKLESS = branch('retain_dentry', 'keeps the dentry without taking d_lock');
@@ -33,7 +33,7 @@ export function* retain_dentry(k: DcacheKernel, dentry: Dentry, locked: boolean)
   const flags = yield* READ_ONCE(dentry.d_flags);
   if (yield* k.d_unhashed(dentry)) return false;
   if ((flags & DCACHE.DISCONNECTED) !== 0) return false;
-  const { d_delete } = dentry.d_op;
+  const { d_delete } = yield* operations_of(dentry);
   if (d_delete !== undefined) {
     if (!locked) return false;
     if (yield* d_delete(k as never, dentry)) return false;

@@ -53,6 +53,7 @@ export interface DcacheState {
   readonly dentry_hashtable: readonly HashBucket[];
   readonly in_lookup_hashtable: readonly InLookupBucket[];
   readonly rename_lock: Seqlock;
+  readonly sysctl_dentry_negative: boolean;
   readonly dentry_stat: DentryStat;
   /** Where sleepers on a variable wait, as for d_flags. */
   readonly var_waitqueue: WaitQueue;
@@ -66,6 +67,8 @@ export interface DcacheState {
 export interface DcacheOptions {
   /** Number of hash buckets, as on the kernel's command line (default 4). */
   readonly dhash_entries?: number;
+  /** /proc/sys/fs/dentry-negative: leave no negative dentry behind a deleted name (v7.3 only). */
+  readonly dentry_negative?: boolean;
 }
 
 const DHASH_ENTRIES = 4;
@@ -80,6 +83,7 @@ export function dcache_state(machine: Machine, options: DcacheOptions = {}): Dca
       machine.global(new HashBucket(i)),
     ),
     in_lookup_hashtable: times(IN_LOOKUP_ENTRIES, (i) => machine.global(new InLookupBucket(i))),
+    sysctl_dentry_negative: options.dentry_negative ?? false,
     rename_lock: machine.global(new Seqlock('rename_lock'), 'rename_lock'),
     dentry_stat: machine.global(new DentryStat('dentry_stat'), 'dentry_stat'),
     var_waitqueue: machine.global(new WaitQueue(), 'var_waitqueue'),

@@ -2,8 +2,7 @@
  * From the last reference to freed memory, and what umount does to unused inodes.
  *
  * Invariant: whoever sets I_FREEING, under i_lock with count 0, alone goes on to evict; who looks
- * for the inode in the meantime waits until it has left the hash. Mirrors fs/inode.c of v7.3;
- * evict-v6.9.ts has what was different.
+ * for the inode in the meantime waits until it has left the hash. Mirrors fs/inode.c of v7.3.
  */
 
 import {
@@ -210,4 +209,22 @@ export function* generic_shutdown_super(k: VfsKernel, sb: SuperBlock): Task<void
   const left = [...((yield* READ_ONCE(sb.s_inodes)) ?? [])].length;
   yield* spin_unlock(sb.s_inode_list_lock);
   if (left > 0) yield* WARN('VFS: Busy inodes after unmount');
+}
+
+/** Umount of a filesystem without a disk. May sleep. Source: fs/super.c. */
+export function* kill_anon_super(k: VfsKernel, sb: SuperBlock): Task<void> {
+  yield* k.shrink_dcache_for_umount(sb);
+  yield* k.generic_shutdown_super(sb);
+}
+
+/** Umount of a tmpfs: the walk takes the pins of its names away. May sleep. Source: mm/shmem.c. */
+export function* shmem_kill_sb(k: VfsKernel, sb: SuperBlock): Task<void> {
+  yield* k.kill_anon_super(sb);
+}
+
+/** The same with the pins taken away before, since nothing marks them. Source: fs/super.c, v6.9. */
+export function* kill_litter_super(k: VfsKernel, sb: SuperBlock): Task<void> {
+  const root = yield* READ_ONCE(sb.s_root);
+  if (root !== null) yield* k.d_genocide(root);
+  yield* k.kill_anon_super(sb);
 }

@@ -68,6 +68,8 @@ export const vfs_functions = {
   evict_inodes: evict.evict_inodes,
   take_unused_inode: evict.take_unused_inode,
   generic_shutdown_super: evict.generic_shutdown_super,
+  kill_anon_super: evict.kill_anon_super,
+  shmem_kill_sb: evict.shmem_kill_sb,
   get_next_ino: numbers.get_next_ino,
   gen_cookie_next: numbers.gen_cookie_next,
   iunique: numbers.iunique,
@@ -111,4 +113,5 @@ export const vfs_functions_v6_9 = {
   __wait_on_freeing_inode: v6_9.__wait_on_freeing_inode,
   insert_inode_locked: v6_9.insert_inode_locked,
   evict_inodes: v6_9.evict_inodes,
+  shmem_kill_sb: evict.kill_litter_super,
 } as const;

@@ -223,7 +223,8 @@ function* settle(k: VfsKernel, inode: Inode): Task<boolean> {
  * caller fills in and gives to unlock_new_inode.
  * @returns null without memory, or if the inode is being created. May sleep. Source: fs/inode.c.
  */
-export function* iget_locked(k: VfsKernel, sb: SuperBlock, ino: number): Task<Inode | null> {
+export function* iget_locked(k: VfsKernel, sb: SuperBlock, number: number): Task<Inode | null> {
+  const ino = k.i_ino_of(number);
   yield* might_sleep('iget_locked');
   const { inode_hash_lock } = k.inode_hashtable;
   for (;;) {
@@ -304,7 +305,8 @@ export function* inode_insert5(
 }
 
 /** The inode with this number if there is one, filled in, with a reference. May sleep. */
-export function* ilookup(k: VfsKernel, sb: SuperBlock, ino: number): Task<Inode | null> {
+export function* ilookup(k: VfsKernel, sb: SuperBlock, number: number): Task<Inode | null> {
+  const ino = k.i_ino_of(number);
   return yield* k.ilookup5(sb, ino, has_ino, ino);
 }
 

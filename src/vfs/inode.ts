@@ -108,8 +108,8 @@ export function* new_inode(k: VfsKernel, sb: SuperBlock): Task<Inode | null> {
 }
 
 /** Fill a private inode in, before anybody can see it. */
-export function* fill_inode(_k: VfsKernel, inode: Inode, ino: number, mode: number): Task<void> {
-  yield* write(inode.i_ino, ino);
+export function* fill_inode(k: VfsKernel, inode: Inode, ino: number, mode: number): Task<void> {
+  yield* write(inode.i_ino, k.i_ino_of(ino));
   yield* write(inode.i_mode, mode);
 }
 

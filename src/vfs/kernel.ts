@@ -49,6 +49,8 @@ export type Version = 'v6.9' | 'v7.3';
 export interface KernelOptions extends DcacheOptions {
   readonly lockref?: LockrefModel;
   readonly version?: Version;
+  /** Width of `unsigned long` (default 64): in v6.9 that is what i_ino is, in v7.3 it has 64 bits. */
+  readonly bits_per_long?: 32 | 64;
   /** How RCU is modelled (default abstract); see docs/grace-period.md. */
   readonly rcu?: RcuLevel;
   /** What the slabs of dentries and inodes do with freed objects. */
@@ -77,6 +79,8 @@ export type VfsKernel = DcacheKernel &
     readonly ns_ida: Ida;
     readonly pidfs: SuperBlock;
     readonly nsfs: SuperBlock;
+    /** A number as i_ino holds it. */
+    i_ino_of(number: number): number;
     /** The machine's list with these items, in an order of its own. */
     bag<T>(items: readonly T[]): List<T>;
     /** The machine's list with these items in this order. */
@@ -101,6 +105,10 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     options.onCreate?.(object);
     return object;
   };
+  const old = (options.version ?? 'v7.3') === 'v6.9';
+  if (old && options.dentry_negative === true) {
+    throw new MisuseError("v6.9 has no dentry_negative: use version 'v7.3', or leave it out");
+  }
   const d_op = options.d_op ?? stashed_dentry_operations;
   const d_flags = options.d_flags ?? 0;
   const state = {
@@ -130,10 +138,10 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     nsfs: machine.global(
       new SuperBlock('nsfs', nsfs_sops, d_op, d_flags, nsfs_stashed_ops as never),
     ),
+    i_ino_of: old && options.bits_per_long === 32 ? low_word : (number: number) => number,
     bag: <T>(items: readonly T[]): List<T> => machine.store.values.bag(items),
     list: <T>(items: readonly T[]): List<T> => machine.store.values.list(items),
   };
-  const old = (options.version ?? 'v7.3') === 'v6.9';
   const functions: Record<string, KernelFunction> = {
     ...LOCKREF_FUNCTIONS[options.lockref ?? 'faithful'],
     ...(rcu_functions_of[options.rcu ?? 'abstract'] as unknown as Record<string, KernelFunction>),
@@ -151,6 +159,10 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
   bind_functions(kernel, functions);
   if (machine.ruled) ruled = set_rules(kernel, functions, options);
   return kernel;
+}
+
+function low_word(number: number): number {
+  return number % 2 ** 32;
 }
 
 /** Have the invariants looked at, in every run. */

@@ -508,6 +508,30 @@ test('a secondary root is shrunk at umount', () => {
   );
 });
 
+test('what only one of the versions has', () => {
+  const pipe: SetUp<{ alias: Dentry; inode: Inode }> = function* (t) {
+    const alias = (yield* t.k.d_alloc_pseudo(t.sb, 'pipe'))!;
+    const inode = yield* new_inode(t, FILE);
+    yield* t.k.ihold(inode);
+    yield* t.k.d_instantiate(alias, inode);
+    return { alias, inode };
+  };
+  holds(pipe, [
+    (t, { alias }) => t.k.dput(alias),
+    function* (t, { inode }) {
+      yield* t.k.dput(yield* t.k.d_find_any_alias(inode));
+      yield* t.k.iput(inode);
+    },
+  ]);
+  holds(a_used, [(t, a) => t.k.d_delete(a), look_up('a')], { dentry_negative: true });
+  const exact: TaskBody<Dentry> = function* (t, a) {
+    const fresh = (yield* t.k.d_alloc(t.root, 'a'))!;
+    yield* t.k.dput(yield* t.k.d_exact_alias(fresh, (yield* READ_ONCE(a.d_inode))!));
+    yield* t.k.dput(fresh);
+  };
+  holds(a_used, [exact, (t, a) => t.k.d_drop(a)], { version: 'v6.9' });
+});
+
 /** Branches that nothing takes, and why. */
 const UNREACHABLE: Readonly<Record<string, string>> = {
   'dentry_kill: finds a reference taken in spite of d_lock':

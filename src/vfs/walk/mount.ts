@@ -71,8 +71,7 @@ export function* mntput(k: FsKernel, mount: Mount): Task<void> {
   if ((yield* atomic_fetch_add(mount.mnt_count, -1)) !== 1) return;
   const { mnt_sb } = mount;
   yield* WRITE_ONCE(mnt_sb.s_root, yield* READ_ONCE(mount.mnt_root));
-  yield* k.shrink_dcache_for_umount(mnt_sb);
-  yield* k.generic_shutdown_super(mnt_sb);
+  yield* k.shmem_kill_sb(mnt_sb);
 }
 
 /**

@@ -61,7 +61,7 @@ export const b17 = smallRace({
     year: 2019,
     identifiers: ['e84009336711'],
     expect: 'BUG: unable to handle kernel NULL pointer dereference in mode_of',
-    witness: { steps: 153, switches: 4 },
+    witness: { steps: 157, switches: 4 },
     about: [SAME, MOVED],
   },
   own: { parent_mode },

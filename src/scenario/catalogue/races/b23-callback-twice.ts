@@ -40,7 +40,7 @@ export const b23 = smallRace({
     year: 2024,
     identifiers: ['57851607326a', '7e4a205fe56b'],
     expect: 'WARNING: dput of a dentry without references in drop_reference_locked',
-    witness: { steps: 92, switches: 2 },
+    witness: { steps: 94, switches: 2 },
     about: [AGAIN, kernelBranch('d_genocide', 'takes the pin of a dentry')],
     wrong: [AGAIN, UNPINS],
   },

@@ -45,7 +45,7 @@ export const b37 = smallRace({
     year: 2017,
     identifiers: ['CVE-2017-7533', '49d31c2f389a'],
     expect: 'KASAN: slab-out-of-bounds Write in copy_into',
-    witness: { steps: 39, switches: 2 },
+    witness: { steps: 41, switches: 2 },
     about: [COPIES, kernelBranch('__d_move', 'moves within one directory')],
     wrong: [COPIES],
   },
