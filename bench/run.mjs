@@ -6,10 +6,12 @@
  *   npm run bench                 programs of the literature and the kernel's short scenarios
  *   npm run bench -- --engines    both exhaustive engines on every program, side by side
  *   npm run bench -- --workers    one worker against two, see workers.mjs
+ *   npm run bench -- --explain    every shipped bug explained, see explain.mjs
  *   npm run bench -- --long       with the scenarios of three tasks, which take minutes
  */
 
 import { explore, findScenario, findVariant, programOf } from '../dist/index.js';
+import { explanations } from './explain.mjs';
 import { ainc, lastzero, readers, stash } from './programs.mjs';
 import { speedUps } from './workers.mjs';
 
@@ -124,7 +126,9 @@ function comparison() {
 }
 
 const { argv } = process;
-if (argv.includes('--workers')) {
+if (argv.includes('--explain')) {
+  explanations(argv.includes('--only') ? argv[argv.indexOf('--only') + 1] : undefined);
+} else if (argv.includes('--workers')) {
   await speedUps(argv.includes('--only') ? argv[argv.indexOf('--only') + 1] : undefined);
 } else {
   if (engines) comparison();

@@ -83,6 +83,6 @@ test('of two that look first, neither may free', () => {
     ✗ step 6: invariant: the item is freed
       does not hold
 
-    dlab1/example.two-puts@v7.3/a.bx3.ax2~bztn
+    dlab1/example.two-puts@v7.3/a.bx3.ax2~2a4w~fo25
   `);
 });

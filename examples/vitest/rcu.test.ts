@@ -100,6 +100,6 @@ test('one that enters RCU too late is not', () => {
     ✗ step 5: KASAN: slab-use-after-free Read in read_first
       node#1 was freed at step 4 by rcu; reader still has a pointer to it
 
-    dlab1/example.read-vs-remove@v7.3/a.bx2.Gb0.a~b6dy
+    dlab1/example.read-vs-remove@v7.3/a.bx2.Gb0.a~lwza~zn6q
   `);
 });

@@ -4,7 +4,7 @@ import type { Verdict } from '../explore/index.js';
 import type { CheckReport } from '../trace/index.js';
 import { addToCorpus, corpusFolder, replayCorpus } from './corpus.js';
 import { EXIT, exitCodeOf, UsageError } from './exit.js';
-import type { Job } from './job.js';
+import { programOfJob, type Job } from './job.js';
 import { livenessVerdict } from './liveness.js';
 import { jobsOf, lookOf, persistenceOf, type CheckFlags } from './options.js';
 import {
@@ -68,7 +68,10 @@ async function checkJobs(
     const { result, interrupted, resumeFrom } = outcome;
     verdicts.push(result.verdict);
     if (!interrupted) onCode(exitCodeOf(verdicts));
-    if (corpus !== null) for (const bug of result.bugs) addToCorpus(corpus, job, bug);
+    if (corpus !== null && result.bugs.length > 0) {
+      const program = await programOfJob(job);
+      for (const bug of result.bugs) addToCorpus(corpus, job, program, bug);
+    }
     if (format === null) {
       console.log(`${await reportOf(job, result, look, outcome)}\n`);
     } else {

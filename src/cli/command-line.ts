@@ -187,8 +187,8 @@ Of several verdicts, the exit code is that of the worst: dlab --help lists them.
       .option('--json', 'the whole trace with snapshots, as JSON')
       .option('--log', "the kernel's log, as JSON lines"),
     'dlab show lesson/counter  # its tasks in turn',
-    'dlab show dlab1/lesson.counter@plain/a.bx2.a~p3o4  # exit 1: it fails',
-    'dlab show dlab1/lesson.counter@plain/a.bx2.a~p3o4 --variant atomic  # exit 4: DIVERGED',
+    'dlab show dlab1/lesson.counter@plain/a.bx2.a~dum6~dik5  # exit 1: it fails',
+    'dlab show dlab1/lesson.counter@plain/a.bx2.a~dum6~dik5 --variant atomic  # exit 4: DIVERGED',
     'dlab show lesson/dentry --at 43 --object dentry#2',
   )
     .addHelpText(

@@ -9,9 +9,9 @@
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { replay, type Bug } from '../explore/index.js';
+import { replay, type Bug, type Program } from '../explore/index.js';
 import { MisuseError } from '../machine/index.js';
-import { decodeToken, findScenario, type TokenContent } from '../scenario/index.js';
+import { decodeToken, findScenario, semanticsOf, type TokenContent } from '../scenario/index.js';
 import { programOfJob, type Job } from './job.js';
 import { tokenOf } from './report.js';
 
@@ -39,6 +39,8 @@ export async function replayCorpus(folder: string, job: Job): Promise<string[]> 
   const failing: string[] = [];
   const damaged: string[] = [];
   let count = 0;
+  let unfit = 0;
+  let other = 0;
   for (const [i, line] of linesOf(folder, job).entries()) {
     const token = line.replace(/#.*/, '').trim();
     if (token === '') continue;
@@ -57,12 +59,24 @@ export async function replayCorpus(folder: string, job: Job): Promise<string[]> 
       (!content.patched || job.patch !== null);
     if (!isOfJob) continue;
     count += 1;
-    const { findings } = replay(program, content.schedule);
+    const { findings, diverged } = replay(program, content.schedule);
+    // Of a patch's token that is what one expects of the next version of the patch.
+    if (diverged !== null) unfit += 1;
+    else if (
+      content.semantics !== null &&
+      semanticsOf(program, content.schedule) !== content.semantics
+    )
+      other += 1;
     const bug = findings.find(({ finding }) => finding.kind !== 'KCSAN') ?? findings[0];
     if (bug !== undefined) failing.push(`    ${bug.title}`, `      dlab show ${token}`);
   }
   if (count === 0) return damaged;
-  return [...damaged, `  corpus: ${failing.length / 2} of ${count} tokens fail`, ...failing];
+  const changed = [
+    unfit === 0 ? '' : `, ${unfit} no longer ${unfit === 1 ? 'fits' : 'fit'} this code`,
+    other === 0 ? '' : `, ${other} ${other === 1 ? 'does' : 'do'} other things than when kept`,
+  ].join('');
+  const head = `  corpus: ${failing.length / 2} of ${count} tokens fail${changed}`;
+  return [...damaged, head, ...failing];
 
   function contentOf(token: string): TokenContent | MisuseError {
     const variants = scenario.variants.map(({ name }) => name);
@@ -76,8 +90,8 @@ export async function replayCorpus(folder: string, job: Job): Promise<string[]> 
 }
 
 /** Keep a bug's token. */
-export function addToCorpus(folder: string, job: Job, bug: Bug): void {
-  const token = tokenOf(job, bug);
+export function addToCorpus(folder: string, job: Job, program: Program, bug: Bug): void {
+  const token = tokenOf(job, program, bug);
   if (linesOf(folder, job).some((line) => line.startsWith(token))) return;
   mkdirSync(folder, { recursive: true });
   appendFileSync(fileOf(folder, job), `${token}  # ${bug.title}\n`);

@@ -1,6 +1,11 @@
 /** `dlab check --liveness`: what the graph of states says about going on, as text or JSON. */
 
-import { checkLiveness, type LivenessResult, type Verdict } from '../explore/index.js';
+import {
+  checkLiveness,
+  type LivenessResult,
+  type Program,
+  type Verdict,
+} from '../explore/index.js';
 import { encodeSchedule } from '../scenario/index.js';
 import { programOfJob, type Job } from './job.js';
 import { keysOf, tokenOf } from './report.js';
@@ -31,18 +36,18 @@ export async function livenessVerdict(job: Job, json: boolean, safety: Verdict):
         liveness: {
           ...result,
           retries: bounds,
-          livelocks: livelocks.map((bug) => ({ ...bug, token: tokenOf(job, bug) })),
+          livelocks: livelocks.map((bug) => ({ ...bug, token: tokenOf(job, program, bug) })),
         },
       }),
     );
   } else {
-    console.log(`${linesOf(job, result).join('\n')}\n`);
+    console.log(`${linesOf(job, program, result).join('\n')}\n`);
   }
   if (livelocks.length > 0) return 'VIOLATED';
   return result.complete ? safety : 'INCOMPLETE';
 }
 
-function linesOf(job: Job, result: LivenessResult): string[] {
+function linesOf(job: Job, program: Program, result: LivenessResult): string[] {
   const { complete, reason, states, missedStateChance } = result;
   const { livelocks, retries, waits, lockFree } = result;
   const lines = [`  liveness, ${states} states${complete ? '' : `: not everything, ${reason}`}`];
@@ -54,7 +59,7 @@ function linesOf(job: Job, result: LivenessResult): string[] {
       `      ${encodeSchedule(schedule.slice(0, cycleFrom)) || 'the start'}, then for ever:`,
     );
     lines.push(`      ${encodeSchedule(schedule.slice(cycleFrom))}`);
-    lines.push(`      dlab show ${tokenOf(job, bug)}`);
+    lines.push(`      dlab show ${tokenOf(job, program, bug)}`);
   }
   if (livelocks.length === 0 && complete) lines.push('    no livelock');
   for (const { fn, most } of retries) {

@@ -36,7 +36,7 @@ export async function matrixRaces(flags: CheckFlags): Promise<number> {
       const [job] = jobsOf([scenario.name], { ...flags, variant, budget });
       const { result, interrupted } = await runInWorker(job);
       if (interrupted) return EXIT.interrupted;
-      if (json) console.log(JSON.stringify(jsonOf(job, result)));
+      if (json) console.log(JSON.stringify(await jsonOf(job, result)));
       results.push(result);
     }
     const [buggy, fixed] = results as [ExploreResult, ExploreResult];

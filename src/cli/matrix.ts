@@ -49,7 +49,7 @@ export async function matrix(suite: string, flags: CheckFlags): Promise<number> 
           budget: flags.budget ?? CELL_BUDGET,
         });
         const { result, interrupted } = await runInWorker(job);
-        if (flags.json === true) console.log(JSON.stringify(jsonOf(job, result)));
+        if (flags.json === true) console.log(JSON.stringify(await jsonOf(job, result)));
         else process.stdout.write(cellOf(result, titles).padStart(8));
         if (interrupted) return EXIT.interrupted;
       }

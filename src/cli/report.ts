@@ -11,7 +11,7 @@ import {
   type Program,
   type Verdict,
 } from '../explore/index.js';
-import { encodeToken, findScenario, record, traceExplanationOf } from '../scenario/index.js';
+import { findScenario, record, tokenOfRun, traceExplanationOf } from '../scenario/index.js';
 import {
   explanationLines,
   ladder,
@@ -63,8 +63,8 @@ export function modelOf({ lockref, rcu }: Job): string {
 }
 
 /** The replay token of a bug. */
-export function tokenOf(job: Job, bug: Bug): string {
-  return encodeToken({
+export function tokenOf(job: Job, program: Program, bug: Bug): string {
+  return tokenOfRun(program, {
     scenario: job.scenario,
     variant: job.variant,
     lockref: job.lockref,
@@ -84,8 +84,14 @@ export function explainNow(program: Program, bug: Bug): Explanation {
 }
 
 /** An explanation as renderers want it. */
-export function explanationOf(job: Job, explanation: Explanation): TraceExplanation {
-  return traceExplanationOf(explanation, (bug, schedule) => tokenOf(job, { ...bug, schedule }));
+export function explanationOf(
+  job: Job,
+  program: Program,
+  explanation: Explanation,
+): TraceExplanation {
+  return traceExplanationOf(explanation, (bug, schedule) =>
+    tokenOf(job, program, { ...bug, schedule }),
+  );
 }
 
 /** How many of what, by engine. */
@@ -165,16 +171,16 @@ export async function counterexampleOf(
     '',
     ...(explanation === null
       ? wrapText('  ', bug.detail, look.width)
-      : explanationLines(trace, explanationOf(job, explanation), drawn)),
+      : explanationLines(trace, explanationOf(job, program, explanation), drawn)),
   ];
   if (others.length > 0)
     lines.push('', '  also found:', ...others.map((other) => `    ${other.title}`));
-  return [...lines, `  show  ${showCommand(job, bug)}`];
+  return [...lines, `  show  ${showCommand(job, program, bug)}`];
 }
 
 /** What replays a bug. */
-export function showCommand(job: Job, bug: Bug): string {
-  return `dlab show ${tokenOf(job, bug)}${job.patch === null ? '' : ` --with ${job.patch}`}`;
+export function showCommand(job: Job, program: Program, bug: Bug): string {
+  return `dlab show ${tokenOf(job, program, bug)}${job.patch === null ? '' : ` --with ${job.patch}`}`;
 }
 
 function wrapText(indent: string, text: string, width: number): string[] {
@@ -207,6 +213,7 @@ export async function checkReportOf(
   job: Job,
   result: ExploreResult,
 ): Promise<{ report: CheckReport; snapshots: readonly Snapshot[] }> {
+  const program = await programOfJob(job);
   const violations: ReportedBug[] = [];
   let snapshots: readonly Snapshot[] = [];
   for (const [i, found] of result.bugs.entries()) {
@@ -214,19 +221,18 @@ export async function checkReportOf(
     let trace: Trace | null = null;
     let explanation: TraceExplanation | null = null;
     if (i === 0) {
-      const program = await programOfJob(job);
       if (found.kind !== 'livelock') {
         const explained = explainNow(program, found);
         shown = explained.bug;
-        explanation = explanationOf(job, explained);
+        explanation = explanationOf(job, program, explained);
       }
       ({ trace, snapshots } = record(program, shown.schedule, shown.cycleFrom));
     }
     const { title, kind, detail, steps, switches, minimal } = shown;
-    const token = tokenOf(job, shown);
+    const token = tokenOf(job, program, shown);
     violations.push({ title, kind, detail, token, steps, switches, minimal, trace, explanation });
   }
-  const report = { ...jsonOf(job, { ...result, bugs: [] }), violations };
+  const report = { ...(await jsonOf(job, { ...result, bugs: [] })), violations };
   const [bug] = violations;
   if (bug === undefined) return { report, snapshots };
   const { title, token, steps, switches } = bug;
@@ -235,7 +241,10 @@ export async function checkReportOf(
 }
 
 /** One check as data, without its traces. */
-export function jsonOf(job: Job, result: ExploreResult): Omit<CheckReport, 'violations'> {
+export async function jsonOf(
+  job: Job,
+  result: ExploreResult,
+): Promise<Omit<CheckReport, 'violations'>> {
   const bug = result.bugs[0];
   // How far a search came before its first bug depends on the number of threads.
   const stoppedAtBug = result.verdict === 'VIOLATED' && !result.complete;
@@ -259,7 +268,7 @@ export function jsonOf(job: Job, result: ExploreResult): Omit<CheckReport, 'viol
     steps: bug?.steps ?? null,
     switches: bug?.switches ?? null,
     title: bug?.title ?? null,
-    token: bug === undefined ? null : tokenOf(job, bug),
+    token: bug === undefined ? null : tokenOf(job, await programOfJob(job), bug),
     titles: result.bugs.map(({ title }) => title),
     neverTaken: whole(result.neverTaken.map(({ fn, what }) => `${fn} ${what}`)),
     reason: result.reason,

@@ -133,7 +133,7 @@ export async function merge(paths: readonly string[], flags: CheckFlags): Promis
     neverTaken: branches.filter((_, i) => !wasTaken(i)),
     seconds: files.reduce((total, { seconds }) => total + seconds, 0),
   };
-  if (flags.json === true) console.log(JSON.stringify(jsonOf(job, result)));
+  if (flags.json === true) console.log(JSON.stringify(await jsonOf(job, result)));
   else console.log(`${await reportOf(job, result, lookOf(flags))}\n`);
   return exitCodeOf([result.verdict]) || EXIT.HOLDS;
 }

@@ -11,9 +11,10 @@ import {
 } from '../explore/index.js';
 import {
   decodeToken,
-  encodeToken,
   record,
   SCENARIOS,
+  semanticsOf,
+  tokenOfRun,
   variantsOf,
   type TokenContent,
 } from '../scenario/index.js';
@@ -75,11 +76,17 @@ async function showJob(job: Job, content: TokenContent, flags: ShowFlags): Promi
   if (diverged !== null) {
     const { step, reason } = diverged;
     const word = `  DIVERGED  ${job.scenario} @ ${job.variant}${job.patch === null ? '' : ` with ${job.patch}`}`;
-    const lines = [word, `    ${differenceAt(program, original, content.schedule, step, reason)}`];
+    const lines = [
+      word,
+      `    ${differenceAt(program, original, content.schedule, step, reason)}`,
+      `    semantics ${meaningOf(content, isOther && !content.patched ? original : program)}`,
+    ];
     lines.push(...nearby(job, program, original, content.schedule));
     console.log(lines.join('\n'));
     return EXIT.DIVERGED;
   }
+  const meaning = meaningOf(content, original ?? program);
+  if (meaning !== SAME) console.error(`dlab: it still fits, but its semantics ${meaning}`);
   const { cycleFrom } = content;
   const goesRound = cycleFrom !== undefined && leadsBack(program, content.schedule, cycleFrom);
   const { trace, snapshots } = record(program, content.schedule, goesRound ? cycleFrom : null);
@@ -119,8 +126,25 @@ async function contentOf(token: string, { variant }: ShowFlags): Promise<TokenCo
     );
   }
   const [job] = jobsOf([token], variant === undefined ? {} : { variant });
-  const schedule = straightSchedule(await programOfJob(job));
-  return { ...job, patched: false, schedule };
+  const program = await programOfJob(job);
+  const schedule = straightSchedule(program);
+  return { ...job, patched: false, schedule, semantics: semanticsOf(program, schedule) };
+}
+
+const SAME = 'are those that the token was made with';
+
+/** Does the code still do in the token's steps what it did when the token was made? */
+function meaningOf({ semantics, schedule, patched }: TokenContent, made: Program | null): string {
+  const now = made === null ? null : semanticsOf(made, schedule);
+  if (semantics !== null && now === semantics) return SAME;
+  const what = patched
+    ? 'the patch, or the machine or the kernel here,'
+    : 'the machine or the kernel here';
+  if (semantics === null && now !== null) {
+    return 'are not known:\n      the token was made before tokens said what their steps do';
+  }
+  const [then, here] = [semantics ?? 'not told', now ?? 'does not fit'];
+  return `differ (then ${then}, now ${here}):\n      ${what} has changed since the token was made`;
 }
 
 /** Only these objects of a snapshot. @throws UsageError if there is no such object */
@@ -198,7 +222,7 @@ function nearby(
   );
   const again = `dlab check ${job.scenario} --variant ${job.variant}${job.patch === null ? '' : ` --with ${job.patch}`}`;
   if (failing !== null) {
-    const token = encodeToken({ ...job, patched: job.patch !== null, schedule: failing });
+    const token = tokenOfRun(program, { ...job, patched: job.patch !== null, schedule: failing });
     return ['    a schedule near it still fails:', `    dlab show ${token}`];
   }
   return ['    no schedule near it fails so; that is no proof. All of them:', `    ${again}`];

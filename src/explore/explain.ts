@@ -23,7 +23,7 @@ export interface Explanation {
   readonly noReturn: number | null;
   /** The nearest passing schedule; null if no single edit makes one, or none was found in time. */
   readonly near: Near | null;
-  /** Why something is missing; null if nothing is. */
+  /** What is missing, and why, as a sentence; null if nothing is. */
   readonly stopped: string | null;
 }
 
@@ -37,6 +37,7 @@ export interface ExplainOptions extends Pick<ExploreOptions, 'machine' | 'now'> 
 
 const STATES_MAX = 150_000;
 const SECONDS = 2;
+const NEAR = 'looking for the nearest schedule that passes';
 
 /** Explain a bug of a program. */
 export function explain(program: Program, found: Bug, options: ExplainOptions = {}): Explanation {
@@ -44,17 +45,19 @@ export function explain(program: Program, found: Bug, options: ExplainOptions = 
   const states = options.states ?? STATES_MAX;
   const now = options.now ?? ((): number => 0);
   const end = now() + seconds;
+  const parts: Part[] = [];
   /** Of the time that is left. */
-  const limitsFor = (part: number): Limits =>
-    new Limits({
-      budget: { states, steps: states * 4, seconds: Math.max(0, (end - now()) * part) },
-      now,
-    });
+  const limitsFor = (doing: string, part: number): Limits => {
+    const given = Math.max(0, (end - now()) * part);
+    const limits = new Limits({ budget: { states, steps: states * 4, seconds: given }, now });
+    parts.push({ doing, given, limits });
+    return limits;
+  };
   const build = (): Built => program.build({ ...options.machine });
-  const bug = found.minimal ? found : smallest(build(), found, limitsFor(0.4));
-  const nearLimits = limitsFor(0.3);
-  const near = nearestPassing(build(), bug, nearLimits);
-  const counter = new Counter(build(), ({ title }) => title === bug.title, limitsFor(0.95));
+  const bug = found.minimal ? found : smallest(build(), found, limitsFor('minimising', 0.4));
+  const near = nearestPassing(build(), bug, limitsFor(NEAR, 0.3));
+  const limits = limitsFor('counting the interleavings', 0.95);
+  const counter = new Counter(build(), ({ title }) => title === bug.title, limits);
   const doom = counter.along(bug);
   const every = near === null ? null : counter.isSafeAfter(near.schedule.slice(0, near.edited));
   const first = doom.findIndex((point) => point?.certain === true);
@@ -64,8 +67,27 @@ export function explain(program: Program, found: Bug, options: ExplainOptions = 
     doom,
     noReturn: known || first === 0 ? first : null,
     near: near === null ? null : { ...near, every },
-    stopped: counter.stopped ?? (near === null ? nearLimits.stopped : null),
+    stopped: stoppedWords(near === null ? parts : parts.filter(({ doing }) => doing !== NEAR)),
   };
+}
+
+/** What an explanation does one after the other. */
+interface Part {
+  readonly doing: string;
+  /** Seconds that it had. */
+  readonly given: number;
+  readonly limits: Limits;
+}
+
+/** What was stopped, and at what. */
+function stoppedWords(parts: readonly Part[]): string | null {
+  const words = parts.flatMap(({ doing, given, limits: { stopped } }) => {
+    if (stopped === null) return [];
+    const budget = /^budget of (.*) used up$/.exec(stopped)?.[1];
+    if (budget === undefined) return [`${doing} stopped: ${stopped}`];
+    return given < 0.005 ? [`no time was left for ${doing}`] : [`${doing} stopped after ${budget}`];
+  });
+  return words.length === 0 ? null : words.join('; ');
 }
 
 function smallest(built: Built, bug: Bug, limits: Limits): Bug {

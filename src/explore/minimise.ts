@@ -24,6 +24,15 @@ interface Entry {
   failed: boolean;
 }
 
+/** A place on the way to where the machine stands. */
+interface Point {
+  readonly entry: Entry;
+  readonly mark: number;
+  readonly h0: number;
+  readonly h1: number;
+  readonly h2: number;
+}
+
 /**
  * @param isWanted whether a bug is one that is looked for
  * @returns the bug with the smallest schedule, or null if the search was stopped before it had one
@@ -36,11 +45,12 @@ export function smallestSchedule(
   const { machine } = built;
   const table = new StateTable();
   const titles = new Map<string, string>();
-  const base = machine.mark();
-  const h = [machine.store.h0, machine.store.h1, machine.store.h2] as const;
   machine.store.hashing = true;
+  const root: Entry = { parent: null, decision: null, steps: 0, last: -1, failed: false };
+  /** Where the machine stands, with the way there: neighbouring entries share most of it. */
+  const way: Point[] = [pointAt(root)];
   // layers[switches][steps] holds the entries of that cost, so costs are taken in order.
-  let layer: Entry[][] = [[{ parent: null, decision: null, steps: 0, last: -1, failed: false }]];
+  let layer: Entry[][] = [[root]];
   let nextLayer: Entry[][] = [];
   let found: Entry | null = null;
   const failures = new Map<Entry, Finding & { title: string }>();
@@ -56,7 +66,7 @@ export function smallestSchedule(
     layer = nextLayer;
     nextLayer = [];
   }
-  rewind();
+  back(0);
   machine.store.hashing = false;
   if (found === null) return null;
   const { title, kind, detail } = failures.get(found)!;
@@ -65,9 +75,16 @@ export function smallestSchedule(
   const switches = switchesIn(machine, schedule);
   return { title, kind, detail, schedule, steps, switches, minimal: true };
 
-  function rewind(): void {
-    machine.undo(base);
-    [machine.store.h0, machine.store.h1, machine.store.h2] = h;
+  function pointAt(entry: Entry): Point {
+    const { h0, h1, h2 } = machine.store;
+    return { entry, mark: machine.mark(), h0, h1, h2 };
+  }
+
+  function back(steps: number): void {
+    const { mark, h0, h1, h2 } = way[steps];
+    machine.undo(mark);
+    Object.assign(machine.store, { h0, h1, h2 });
+    way.length = steps + 1;
   }
 
   function expand(entry: Entry): Entry | null {
@@ -125,12 +142,17 @@ export function smallestSchedule(
   }
 
   function goTo(entry: Entry): void {
-    rewind();
-    for (const { task: key, choice } of scheduleOf(entry)) {
+    const rest: Entry[] = [];
+    let at = entry;
+    for (; way[at.steps]?.entry !== at; at = at.parent!) rest.push(at);
+    back(at.steps);
+    for (const next of rest.reverse()) {
+      const { task: key, choice } = next.decision!;
       machine.step(
         machine.tasks.find((task) => task.key === key)!,
         choice,
       );
+      way.push(pointAt(next));
     }
   }
 }

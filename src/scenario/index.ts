@@ -29,6 +29,7 @@ export {
 } from './invariant-table.js';
 export { positionAfter, type Pending, type Position } from './position.js';
 export { record, type Recording } from './record.js';
+export { semanticsOf, tokenOfRun } from './semantics.js';
 export {
   decodeSchedule,
   decodeToken,

@@ -1,9 +1,11 @@
 /**
  * Replay tokens: one interleaving of one scenario as a word that can be pasted anywhere.
  *
- * `dlab1/stash.close-vs-open@v6.9/ax26.bx3.ax33.Ga1.b~k3fw`: scenario, variant and options, the
- * schedule run by run (a, b, c: the scenario's tasks; Ga1: the second task that a spawned), and a
- * checksum. In the schedule of a livelock, `:` stands before what is repeated for ever. Invariant: decoding what was encoded gives the same back; a damaged token is refused.
+ * `dlab1/stash.close-vs-open@v6.9/ax26.bx3.ax33.Ga1.b~p2xn~k3fw`: scenario, variant and options, the
+ * schedule run by run (a, b, c: the scenario's tasks; Ga1: the second task that a spawned), what its
+ * steps did (semantics.ts), and a checksum. In the schedule of a livelock, `:` stands before what is
+ * repeated for ever. Invariant: decoding what was encoded gives the same back; a damaged token is
+ * refused; one that does not say what its steps did is read.
  */
 
 import { MisuseError, type ReusePolicy } from '../machine/index.js';
@@ -25,6 +27,8 @@ export interface TokenContent {
   readonly schedule: Schedule;
   /** Only of a livelock: number of decisions before those that are repeated for ever. */
   readonly cycleFrom?: number;
+  /** What its steps did when it was made, as semanticsOf() says it; null if it does not say. */
+  readonly semantics: string | null;
 }
 
 const VERSION = 'dlab1';
@@ -41,12 +45,12 @@ export function encodeToken(content: TokenContent): string {
     content.patched ? 'patched' : '',
   ].filter((option) => option !== '');
   const head = [`${slug(content.scenario)}@${slug(content.variant)}`, ...options].join('+');
-  const { schedule, cycleFrom } = content;
+  const { schedule, cycleFrom, semantics } = content;
   const text =
     cycleFrom === undefined
       ? encodeSchedule(schedule)
       : `${encodeSchedule(schedule.slice(0, cycleFrom))}:${encodeSchedule(schedule.slice(cycleFrom))}`;
-  const body = `${VERSION}/${head}/${text}`;
+  const body = `${VERSION}/${head}/${text}${semantics === null ? '' : `~${semantics}`}`;
   return `${body}~${checksum(body)}`;
 }
 
@@ -60,18 +64,23 @@ export function decodeToken(
   scenarios: readonly string[],
   variants: readonly string[],
 ): TokenContent {
-  const match = /^([^/]+)\/([^/@]+)@([^/+]+)((?:\+[^/+]+)*)\/([^/~]*)~([a-z2-7]{4})$/.exec(token);
+  const match =
+    /^([^/]+)\/([^/@]+)@([^/+]+)((?:\+[^/+]+)*)\/([^/~]*)(?:~([a-z2-7]{4}))?~([a-z2-7]{4})$/.exec(
+      token,
+    );
   if (match === null)
     throw new MisuseError('this is not a replay token: it looks like dlab1/…/…~abcd');
-  const [, version, scenarioSlug, variantSlug, optionText, schedule, sum] = match as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
+  const [, version, scenarioSlug, variantSlug, optionText, schedule, semantics, sum] =
+    match as unknown as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string | undefined,
+      string,
+    ];
   if (version !== VERSION) {
     throw new MisuseError(`a token of format ${version}; this dlab reads ${VERSION}`);
   }
@@ -104,6 +113,7 @@ export function decodeToken(
     reuse: options.has('lifo') ? 'lifo' : options.has('explore') ? 'explore' : 'never',
     failAlloc: options.has('fail'),
     patched: options.has('patched'),
+    semantics: semantics ?? null,
     ...(cycle === undefined
       ? { schedule: way }
       : { schedule: [...way, ...decodeSchedule(cycle)], cycleFrom: way.length }),
@@ -152,7 +162,7 @@ function slug(name: string): string {
 }
 
 /** FNV-1a, shortened to four letters: enough to notice a slip of the mouse. */
-function checksum(text: string): string {
+export function checksum(text: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   let letters = '';

@@ -15,7 +15,7 @@ import {
   type Verdict,
 } from '../explore/index.js';
 import type { Machine, MachineOptions } from '../machine/index.js';
-import { encodeToken, programOf, type OwnScenario, type Scenario } from '../scenario/index.js';
+import { programOf, tokenOfRun, type OwnScenario, type Scenario } from '../scenario/index.js';
 import { Counterexample } from './counterexample.js';
 import { Outcomes, type Returned } from './outcomes.js';
 import type { Choice } from './options.js';
@@ -129,7 +129,7 @@ export class Exploration<W = unknown> {
   /** The replay token of an interleaving: for `dlab show`, and for `toReplay`. */
   tokenOf(schedule: Schedule): string {
     const { variant, functions, ...options } = this.choice.scenario;
-    return encodeToken({
+    return tokenOfRun(this.program, {
       ...options,
       scenario: this.scenario.name,
       variant: variant.name,

@@ -12,6 +12,7 @@ import {
   findVariant,
   programOf,
   SCENARIOS,
+  semanticsOf,
   type Scenario,
 } from '../scenario/index.js';
 import { Counterexample } from './counterexample.js';
@@ -283,13 +284,25 @@ function toReplay(this: Context, value: unknown, token: string, title?: Title): 
         : 'the token was made with functions of its own: explore(scenario, { functions })',
     );
   }
-  const { lockref, fs, reuse, failAlloc, schedule } = content;
+  const { lockref, rcu, fs, reuse, failAlloc, schedule, semantics } = content;
   const variant = findVariant(scenario, content.variant);
-  const program = programOf(scenario, { variant, lockref, fs, reuse, failAlloc, functions });
+  const program = programOf(scenario, {
+    variant,
+    lockref,
+    rcu,
+    fs,
+    reuse,
+    failAlloc,
+    functions,
+  });
   const { findings, diverged, machine } = replay(program, schedule);
+  const changed =
+    semantics === null || semantics === semanticsOf(program, schedule)
+      ? ''
+      : ': its steps no longer do what they did when it was made';
   if (diverged !== null) {
     const at = `step ${diverged.step} of ${schedule.length}: ${diverged.reason}`;
-    return unknown(this, `DIVERGED  ${at}\n${token} no longer fits this code`);
+    return unknown(this, `DIVERGED  ${at}\n${token} no longer fits this code${changed}`);
   }
   const titles = findings.map((finding) => finding.title);
   const hit = findings.find((finding) => title === undefined || fits(finding.title, title));
@@ -297,7 +310,7 @@ function toReplay(this: Context, value: unknown, token: string, title?: Title): 
     hit !== undefined,
     () =>
       titles.length === 0
-        ? `nothing is reported on ${token}`
+        ? `nothing is reported on ${token}${changed}`
         : `expected ${String(title)}, but reported is ${titles.join('; ')} on ${token}`,
     () => {
       const { title: found, finding } = hit!;

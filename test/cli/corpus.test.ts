@@ -12,9 +12,10 @@ import { explore } from '../../src/explore/index.js';
 test('lines that cannot be read are named, and the others are replayed', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'dlab-corpus-'));
   const [job] = jobsOf(['race/b28-in-lookup-twice'], { variant: 'buggy' });
-  const [bug] = explore(await programOfJob(job)).bugs;
-  addToCorpus(folder, job, bug);
-  addToCorpus(folder, job, bug);
+  const program = await programOfJob(job);
+  const [bug] = explore(program).bugs;
+  addToCorpus(folder, job, program, bug);
+  addToCorpus(folder, job, program, bug);
   const [name] = readdirSync(folder);
   const file = join(folder, name);
   const [line] = readFileSync(file, 'utf8').split('\n');

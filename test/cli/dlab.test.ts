@@ -192,6 +192,7 @@ test('a token from other code: DIVERGED, exit 4', async () => {
     failAlloc: false,
     patched: false,
     schedule: Array.from({ length: 500 }, () => ({ task: '0', choice: 0 })),
+    semantics: null,
   });
   const { code, out } = dlab('show', token);
   expect(code).toBe(4);

@@ -87,7 +87,10 @@ export function* open_stashed() { return ERR_PTR(-2); }
     [EXIT.usage, ['check', 'lesson/counter', '--bound', 'x']],
     [EXIT.INCOMPLETE, ['check', 'lesson/counter', '--bound', '0']],
     [EXIT.INCOMPLETE, ['check', 'lesson/last-put', '--random', '1', '--budget', '20']],
-    [EXIT.DIVERGED, ['show', 'dlab1/lesson.counter@plain/a.bx2.a~p3o4', '--variant', 'atomic']],
+    [
+      EXIT.DIVERGED,
+      ['show', 'dlab1/lesson.counter@plain/a.bx2.a~dum6~dik5', '--variant', 'atomic'],
+    ],
     [EXIT.VACUOUS, ['check', 'stash/close-vs-open', '--no-typecheck', '--with', 'nothing.js']],
   ] as [number, string[]][])('%i: dlab %j', async (code, words) => {
     file('nothing.js', NOTHING);

@@ -184,7 +184,7 @@ describe('the bug of v6.9', () => {
   test('a budget that is too small is named, and what was counted is still right', () => {
     const whole = explain(program, bug);
     const part = explain(program, bug, { states: 200 });
-    expect(part.stopped).toMatch(/used up/);
+    expect(part.stopped).toMatch(/^counting the interleavings stopped after \d+ (?:steps|states)$/);
     expect(part.doom[0]).toBeNull();
     for (const [i, point] of part.doom.entries()) {
       if (point !== null) expect(point).toEqual(whole.doom[i]);
@@ -193,7 +193,18 @@ describe('the bug of v6.9', () => {
 
   test('the clock that is passed in stops it', () => {
     let seconds = 0;
-    const { stopped } = explain(program, bug, { now: () => (seconds += 1) });
-    expect(stopped).toMatch(/budget of .* s used up/);
+    const { stopped } = explain(program, bug, { seconds: 9, now: () => (seconds += 1) });
+    expect(stopped).toMatch(/^counting the interleavings stopped after \d\.?\d* s$/);
+  });
+
+  test('what the clock left no time for is named too', () => {
+    let seconds = 0;
+    const now = (): number => (seconds += 1);
+    const { stopped, bug: same } = explain(program, { ...bug, minimal: false }, { now });
+    expect(stopped?.split('; ')).toEqual([
+      'minimising stopped after 0.4 s',
+      'no time was left for counting the interleavings',
+    ]);
+    expect(same.schedule).toEqual(bug.schedule);
   });
 });

@@ -36,6 +36,7 @@ const content: fc.Arbitrary<TokenContent> = fc.record({
   failAlloc: fc.boolean(),
   patched: fc.boolean(),
   schedule: fc.array(decision, { maxLength: 60 }),
+  semantics: fc.option(fc.stringMatching(/^[a-z2-7]{4}$/)),
 });
 
 test('a schedule comes back as it was', () => {
@@ -65,11 +66,14 @@ describe('a damaged token is refused with a reason', () => {
     failAlloc: false,
     patched: false,
     schedule: [{ task: '0', choice: 0 }],
+    semantics: 'p2xn',
   });
 
   test.each([
     ['nonsense', /not a replay token/],
     [token.replace('/a~', '/b~'), /checksum/],
+    [token.replace('~p2xn~', '~p2xm~'), /checksum/],
+    [token.replace('~p2xn~', '~'), /checksum/],
     [token.slice(0, -1), /not a replay token/],
     [token.replace('dlab1', 'dlab9'), /format dlab9/],
   ])('%s', (damaged, reason) => {

@@ -51,7 +51,7 @@ describe('toHoldInEveryInterleaving', () => {
               (counter.value ➜ 0), 4 is increment (counter.value = 1)
         min   4 steps, 2 switches: none with fewer switches fails so, nor one with as
               many and fewer steps (proved)
-        show  .toReplay('dlab1/test.increments@v7.3/a.bx2.a~nztz')"
+        show  .toReplay('dlab1/test.increments@v7.3/a.bx2.a~blfh~bypy')"
     `);
   });
 
@@ -319,6 +319,6 @@ test('counterexamples in snapshots do not depend on engine, colour or width', ()
     ✗ step 4: invariant: no update is lost
       does not hold
 
-    dlab1/test.increments@v7.3/a.bx2.a~nztz
+    dlab1/test.increments@v7.3/a.bx2.a~blfh~bypy
   `);
 });

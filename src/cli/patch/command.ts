@@ -41,7 +41,7 @@ export async function patch(
       ? EXIT.interrupted
       : exitOf(comparison.pairs, comparison.unseen.length);
     if (flags.json === true) {
-      console.log(JSON.stringify(comparisonJson(comparison, code), null, 2));
+      console.log(JSON.stringify(await comparisonJson(comparison, code), null, 2));
     } else {
       console.log(await blamingPatch(vetted[0], () => comparisonText(comparison, look)));
     }

@@ -1,5 +1,6 @@
 /** What `dlab patch` prints: what changed first, what stayed the same last. */
 
+import { programOfJob } from '../job.js';
 import { counterexampleOf, showCommand, type Look } from '../report.js';
 import { group } from '../progress.js';
 import {
@@ -43,7 +44,7 @@ export async function comparisonText(comparison: Comparison, look: Look): Promis
   if (pairs.length === 0 && unseen.length === 0) {
     lines.push('    so nothing was put to the test. Who calls what: dlab list functions');
   }
-  for (const change of CHANGES) lines.push(...changeLines(pairs, change, look));
+  for (const change of CHANGES) lines.push(...(await changeLines(pairs, change, look)));
   lines.push(...coverageLines(pairs, replaced));
   const shown = worst(pairs);
   if (shown !== null) {
@@ -57,7 +58,7 @@ export async function comparisonText(comparison: Comparison, look: Look): Promis
   return lines.join('\n');
 }
 
-function changeLines(pairs: readonly Pair[], change: Change, look: Look): string[] {
+async function changeLines(pairs: readonly Pair[], change: Change, look: Look): Promise<string[]> {
   const those = pairs.filter((pair) => changeOf(pair) === change);
   if (those.length === 0) return [];
   const lines = ['', `  ${change} (${those.length})`];
@@ -68,7 +69,9 @@ function changeLines(pairs: readonly Pair[], change: Change, look: Look): string
   for (const { job, before, after } of those) {
     const was = before.verdict === after.verdict ? '' : `was ${before.verdict}; `;
     lines.push(`    ${nameOf(job)}`, `      ${was}${detailOf(after)}`);
-    if (after.bug !== null) lines.push(`      ${showCommand(job, after.bug)}`);
+    if (after.bug !== null) {
+      lines.push(`      ${showCommand(job, await programOfJob(job), after.bug)}`);
+    }
   }
   return lines;
 }
@@ -120,7 +123,7 @@ function wrapped(items: readonly string[], width: number, indent: string): strin
 }
 
 /** The whole report as data. */
-export function comparisonJson(comparison: Comparison, exitCode: number): object {
+export async function comparisonJson(comparison: Comparison, exitCode: number): Promise<object> {
   const { path, replaced, pairs, untouched, unseen } = comparison;
   const sideJson = ({ verdict, states, reason, bug }: Side): object => ({
     verdict,
@@ -134,14 +137,19 @@ export function comparisonJson(comparison: Comparison, exitCode: number): object
     schema: 1,
     patch: path,
     replaced,
-    scenarios: pairs.map((pair) => ({
-      scenario: pair.job.scenario,
-      variant: pair.job.variant,
-      change: changeOf(pair),
-      before: sideJson(pair.before),
-      after: sideJson(pair.after),
-      show: pair.after.bug === null ? null : showCommand(pair.job, pair.after.bug),
-    })),
+    scenarios: await Promise.all(
+      pairs.map(async (pair) => ({
+        scenario: pair.job.scenario,
+        variant: pair.job.variant,
+        change: changeOf(pair),
+        before: sideJson(pair.before),
+        after: sideJson(pair.after),
+        show:
+          pair.after.bug === null
+            ? null
+            : showCommand(pair.job, await programOfJob(pair.job), pair.after.bug),
+      })),
+    ),
     untouched,
     unseen,
     branches: branchesOf(pairs),

@@ -285,9 +285,9 @@ class Session {
       const { job, after } = shown;
       const bug = after.bug!;
       const program = programWith({ ...job, compiled }, patch);
-      const { trace } = record(program, bug.schedule);
+      const { trace } = record(program, bug.schedule, bug.cycleFrom);
       console.log(`\n${ladder(trace, { ...this.#look, palette: paletteOf(this.#look) })}`);
-      console.log(`  show  ${showCommand(job, bug)}`);
+      console.log(`  show  ${showCommand(job, program, bug)}`);
     }
     const words = [...counts].map(([change, count]) => `${count} ${change}`);
     if (unseen > 0) words.push(`${unseen} not known to call it`);

@@ -1,7 +1,7 @@
 /** `dlab play`: be the scheduler. */
 
 import { explore, replay, type Program, type Schedule } from '../../explore/index.js';
-import { decodeToken, encodeToken, SCENARIOS, variantsOf } from '../../scenario/index.js';
+import { decodeToken, SCENARIOS, tokenOfRun, variantsOf } from '../../scenario/index.js';
 import { EXIT, UsageError } from '../exit.js';
 import { programOfJob, type Job } from '../job.js';
 import { jobsOf, lookOf, type CheckFlags } from '../options.js';
@@ -39,7 +39,7 @@ export async function play(name: string | undefined, flags: PlayFlags): Promise<
   }
   const game = new Game(program, goalOf(program, job), schedule, lookOf(flags).ascii);
   const token = (): string =>
-    encodeToken({ ...job, patched: job.patch !== null, schedule: game.schedule });
+    tokenOfRun(program, { ...job, patched: job.patch !== null, schedule: game.schedule });
   const patch = job.patch === null ? '' : ` with ${job.patch}`;
   const heading = `${job.scenario} @ ${job.variant}${patch}, lockref ${job.lockref}`;
   const view = (): View => {
