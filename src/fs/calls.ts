@@ -3,6 +3,7 @@
  */
 
 import type { TaskStruct } from '../vfs/index.js';
+import { ASKING, type Asking, type Request } from './asking.js';
 import {
   boot_direct,
   copy_process,
@@ -17,7 +18,7 @@ import { populate, type Body, type KernelConfig } from './setup.js';
 import type { Call, FsReport } from './report.js';
 import { search, type Run, type SearchOptions } from './search.js';
 import { labelOf, showAnswer, showValue } from './show.js';
-import { CALL_NAMES, processOf, type Process, type Sys } from './sys.js';
+import { processOf, type Process, type Sys } from './sys.js';
 
 /** Which system calls to make up. */
 export interface CallsOptions extends SearchOptions {
@@ -49,26 +50,10 @@ export interface CallsProgram {
 
 const HASH = 64;
 
-/** A call that a program is about to make. */
-interface Request {
-  readonly name: (typeof CALL_NAMES)[number];
-  readonly args: readonly unknown[];
-}
-
-/** Calls that ask for themselves to be made. */
-const ASKING = Object.fromEntries(
-  CALL_NAMES.map((name) => [
-    name,
-    function* (...args: unknown[]): Generator<Request, unknown, unknown> {
-      return yield { name, args };
-    },
-  ]),
-) as unknown as Sys;
-
 interface Program {
   readonly name: string;
   readonly task: TaskStruct;
-  readonly code: Generator<Request, unknown, unknown>;
+  readonly code: Asking;
   /** What it wants next; null when it has ended. */
   wants: Request | null;
   /** Everything it was answered. */

@@ -9,3 +9,8 @@ export type { CallsOptions, Check } from './calls.js';
 export type { Fault } from './faults.js';
 export type { FsBug, FsReport } from './report.js';
 export type { SearchOptions } from './search.js';
+export { createNodeFs } from './node/index.js';
+export type { NodeFsError } from './node/errors.js';
+export type { FileHandle } from './node/handle.js';
+export type { BigIntStats, Dirent, Stats } from './node/stats.js';
+export type { NodeFs, NodeFsPromises, NodeFsSync } from './node/types.js';

@@ -7,6 +7,8 @@ import { MisuseError } from '../machine/index.js';
 import { boot_direct, clock_of, init_of, set_clock } from './direct.js';
 import { exploreAccesses, type AccessOptions } from './accesses.js';
 import { exploreCalls, type CallsOptions, type Check, type Named } from './calls.js';
+import { createNodeFs } from './node/index.js';
+import type { NodeFs } from './node/types.js';
 import type { FsReport } from './report.js';
 import { populate, type Body, type KernelConfig } from './setup.js';
 import { processOf, type Process } from './sys.js';
@@ -20,6 +22,8 @@ export type FsExploreOptions =
 export interface Kernel {
   /** Process 1, for straight-line tests: `k.init.openSync('/log')`. */
   readonly init: Process;
+  /** Process 1 in the shape of `node:fs`, to be given to a program in its place. */
+  readonly fs: NodeFs;
   /** The virtual clock, in milliseconds. */
   now: number;
   /** Add a program to those that are explored: a process, or a thread of one that was added. */
@@ -39,6 +43,7 @@ export function createKernel(config: KernelConfig = {}): Kernel {
   const checks: Check[] = [];
   return {
     init,
+    fs: createNodeFs(init),
     get now() {
       return clock_of(k);
     },

@@ -122,13 +122,9 @@ function* open_last(
   for (;;) {
     const { name, type, slash } = nd.last;
     if (type !== 'norm' || slash) {
-      const error = yield* slash_error(k, nd);
       yield* put_nd(k, nd);
-      return error;
-    }
-    if (!S_ISDIR(yield* READ_ONCE(nd.inode.i_mode))) {
-      yield* put_nd(k, nd);
-      return -E.ENOTDIR;
+      // What such a name stands for is there, or it could only be a directory.
+      return type !== 'norm' && (flags & O.EXCL) !== 0 ? -E.EEXIST : -E.EISDIR;
     }
     const dir = nd.inode;
     yield* down_write(dir.i_rwsem);
@@ -182,13 +178,6 @@ function* open_last(
     }
     return { nd, created };
   }
-}
-
-/** What a trailing slash after the name to create means: the kernel says EISDIR for both. */
-function* slash_error(k: FsKernel, nd: Nameidata): Task<number> {
-  if (!S_ISDIR(yield* READ_ONCE(nd.inode.i_mode))) return -E.ENOTDIR;
-  void k;
-  return -E.EISDIR;
 }
 
 /** A file without a name, in the filesystem of a directory. */

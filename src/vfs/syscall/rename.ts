@@ -44,10 +44,11 @@ export function* sys_rename(
   else {
     yield* lock_rename(k, a, b);
     const old = yield* k.lookup_one(a.dentry, a.last.name);
-    const target = typeof old === 'number' ? old : yield* k.lookup_one(b.dentry, b.last.name);
     if (typeof old === 'number') error = old;
-    else if (typeof target === 'number') error = target;
-    else {
+    else if ((yield* READ_ONCE(old.d_inode)) === null) error = -E.ENOENT;
+    const target = error < 0 ? error : yield* k.lookup_one(b.dentry, b.last.name);
+    if (typeof target === 'number') error = target;
+    else if (typeof old !== 'number') {
       const over = (yield* READ_ONCE(target.d_inode)) as FsInode | null;
       if (over !== null) yield* k.ihold(over);
       doomed = over;

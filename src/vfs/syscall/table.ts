@@ -116,6 +116,10 @@ export const syscall_table = {
   *fsync(k: FsKernel, t: TaskStruct, fd: number): Task<number> {
     return yield* k.sys_fsync(t, fd);
   },
+  /** Contents and size; times may be lost. Nothing can be lost here, so it is fsync. */
+  *fdatasync(k: FsKernel, t: TaskStruct, fd: number): Task<number> {
+    return yield* k.sys_fsync(t, fd);
+  },
   *ftruncate(k: FsKernel, t: TaskStruct, fd: number, size: number): Task<number> {
     return yield* k.sys_ftruncate(t, fd, size);
   },

@@ -11,6 +11,14 @@ import { down_read, up_read, type FsInode } from '../tmpfs/structs.js';
 
 export const ASKED = branch('lookup_slow', 'asks the filesystem for the name');
 
+/** Longest name, in bytes. */
+export const NAME_MAX = 255;
+
+/** The length that counts is in bytes; only a long name needs a second look. */
+export function is_too_long(k: FsKernel, name: string, max: number): boolean {
+  return name.length * 3 > max && k.byte_length(name) > max;
+}
+
 /**
  * Look a name up that the cache does not have: with the directory locked, shared, so that many do at
  * once and one of them asks the filesystem. May sleep. Source: fs/namei.c.
@@ -53,6 +61,7 @@ export function* lookup_one(k: FsKernel, parent: Dentry, name: string): Task<Den
   if (found !== null) return found;
   const dir = (yield* READ_ONCE(parent.d_inode)) as FsInode | null;
   if (dir === null || (yield* READ_ONCE(dir.i_dead))) return -E.ENOENT;
+  if (is_too_long(k, name, NAME_MAX)) return -E.ENAMETOOLONG;
   const dentry = yield* k.d_alloc(parent, name);
   if (dentry === null) return -E.ENOMEM;
   yield* k.simple_lookup(dentry);

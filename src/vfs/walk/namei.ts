@@ -21,7 +21,7 @@ import {
   type Nameidata,
   type Path,
 } from './nameidata.js';
-import { ASKED } from './lookup.js';
+import { ASKED, is_too_long, NAME_MAX } from './lookup.js';
 import { follow_dotdot, step } from './step.js';
 
 const AGAIN = branch('filename_lookup', 'walks again with references');
@@ -29,15 +29,9 @@ const AGAIN = branch('filename_lookup', 'walks again with references');
 export const NAMEI_BRANCHES: readonly Branch[] = [...UNLAZY_BRANCHES, ASKED, AGAIN];
 
 const PATH_MAX = 4096;
-const NAME_MAX = 255;
 const MAXSYMLINKS = 40;
 
 const SLASH = 47;
-
-/** The length that counts is in bytes; only a long name needs a second look. */
-function isTooLong(k: FsKernel, name: string, max: number): boolean {
-  return name.length * 3 > max && k.byte_length(name) > max;
-}
 
 /**
  * Walk a path: all of it, or with LOOKUP.PARENT all but the last component, which is in `nd.last`.
@@ -72,7 +66,6 @@ export function* link_path_walk(
     const is_last = next === rest.length;
     const slash = end < rest.length;
     const type = name === '.' ? 'dot' : name === '..' ? 'dotdot' : 'norm';
-    if (isTooLong(k, name, NAME_MAX)) return yield* give_up(k, nd, -E.ENAMETOOLONG);
     if (is_last && (flags & LOOKUP.PARENT) !== 0) {
       nd.last = { name, type, slash };
       return 0;
@@ -81,6 +74,7 @@ export function* link_path_walk(
     if (type === 'dotdot') {
       result = yield* follow_dotdot(k, nd);
     } else if (type === 'norm') {
+      if (is_too_long(k, name, NAME_MAX)) return yield* give_up(k, nd, -E.ENAMETOOLONG);
       const follow = !is_last || slash || (flags & LOOKUP.FOLLOW) !== 0;
       result = yield* step(k, nd, name, follow);
     }
@@ -112,7 +106,7 @@ function* restart_at_root(k: FsKernel, nd: Nameidata): Task<void> {
 /** What is wrong with a path as a text: -ENOENT for none, -ENAMETOOLONG; else 0. */
 export function path_error(k: FsKernel, path: string): number {
   if (path === '') return -E.ENOENT;
-  return isTooLong(k, path, PATH_MAX - 1) ? -E.ENAMETOOLONG : 0;
+  return is_too_long(k, path, PATH_MAX - 1) ? -E.ENAMETOOLONG : 0;
 }
 
 /** Begin a walk. Enters RCU if it is to be an rcu-walk. Source: fs/namei.c. */
