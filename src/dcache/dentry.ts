@@ -124,7 +124,7 @@ export class Dentry extends Struct {
   readonly d_fsdata = this.cell<unknown>('d_fsdata', null);
 
   /** Of a super block with `s_own_d_op`: set before the dentry is published, constant from then on. */
-  readonly d_own_op = this.cell<DentryOperations | null>('d_op', null);
+  readonly d_own_op: Cell<DentryOperations | null> | null;
 
   // Memory of rules: d_seq when the dentry left the hash outside a write section, until d_lock is
   // given back, else -1; and which hooks have run.
@@ -138,12 +138,14 @@ export class Dentry extends Struct {
     super('dentry');
     this.d_sb = sb;
     this.d_op = d_op;
+    this.d_own_op =
+      sb.s_own_d_op === true ? this.cell<DentryOperations | null>('d_op', null) : null;
   }
 }
 
 /** The operations of a dentry: its super block's, unless d_set_d_op gave it its own. */
 export function* operations_of(dentry: Dentry): Task<DentryOperations> {
-  if (dentry.d_sb.s_own_d_op !== true) return dentry.d_op;
+  if (dentry.d_own_op === null) return dentry.d_op;
   return (yield* READ_ONCE(dentry.d_own_op)) ?? dentry.d_op;
 }
 

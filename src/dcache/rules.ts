@@ -224,7 +224,7 @@ function end_rule(write: Write, dentry: Dentry): void {
       `${dentry.toString()} is freed and ${wrong.join(', ')}`,
     );
   }
-  const { d_prune, d_release } = dentry.d_own_op.value ?? dentry.d_op;
+  const { d_prune, d_release } = dentry.d_own_op?.value ?? dentry.d_op;
   const run = dentry.hooks_run.value;
   const missed = [
     ...(d_prune !== undefined && (run & ONE_IN_HOOKS.pruned) === 0 ? ['d_prune'] : []),

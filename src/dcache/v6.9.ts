@@ -76,15 +76,16 @@ export function* d_leave_roots(_k: DcacheKernel, dentry: Dentry): Task<void> {
  * `s_own_d_op`. v7.3 has set_default_d_op for the super block instead. Source: fs/dcache.c, v6.9.
  */
 export function* d_set_d_op(_k: DcacheKernel, dentry: Dentry, op: DentryOperations): Task<void> {
-  if (dentry.d_sb.s_own_d_op !== true) {
+  const { d_own_op } = dentry;
+  if (d_own_op === null) {
     throw new MisuseError(
       'd_set_d_op: say s_own_d_op: true for the super block, so that operations are looked up',
     );
   }
-  if ((yield* READ_ONCE(dentry.d_own_op)) !== null) {
+  if ((yield* READ_ONCE(d_own_op)) !== null) {
     yield* WARN('WARNING: d_set_d_op of a dentry that has operations');
   }
-  yield* write<DentryOperations | null>(dentry.d_own_op, op);
+  yield* write<DentryOperations | null>(d_own_op, op);
 }
 
 /** Not in this kernel. */
@@ -140,7 +141,7 @@ export function* d_exact_alias_is_gone(
 
 /**
  * Instantiate, and pin, as filesystems without a disk did: a reference that nothing marks, so that
- * umount needs d_genocide. v7.3 has a flag for it. Source: fs/ramfs/inode.c, v6.9.
+ * umount needs d_genocide, as in fs/ramfs/inode.c. v7.3 has a flag for it. Source: fs/dcache.c.
  */
 export function* d_make_persistent(
   k: DcacheKernel,
@@ -152,7 +153,7 @@ export function* d_make_persistent(
   yield* k.dget(dentry);
 }
 
-/** Drop the filesystem's own reference. May sleep. Source: fs/libfs.c, v6.9. */
+/** Drop the filesystem's own reference, as simple_unlink does. May sleep. Source: fs/dcache.c. */
 export function* d_make_discardable(k: DcacheKernel, dentry: Dentry): Task<void> {
   yield* k.dput(dentry);
 }

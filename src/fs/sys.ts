@@ -6,7 +6,7 @@
  */
 
 import { MisuseError, type Task } from '../machine/index.js';
-import { syscall_table, type FsKernel, type TaskStruct } from '../vfs/index.js';
+import { exit_to_user_mode, syscall_table, type FsKernel, type TaskStruct } from '../vfs/index.js';
 import { copy_process, direct_calls, read_into, type DirectKernel } from './direct.js';
 
 type Calls = typeof syscall_table;
@@ -87,6 +87,7 @@ export function simulatedCalls(k: FsKernel, task: TaskStruct, hook?: CallHook): 
     calls[name] = function* (...args: unknown[]): Task<unknown> {
       hook?.before(name, args);
       const answer = yield* body(k, task, ...args);
+      yield* exit_to_user_mode(k, task, name, answer);
       hook?.after(answer);
       return answer;
     };

@@ -432,11 +432,15 @@ export class Grower {
         }
         break;
       case 'in-section':
-        if (this.#depth(node.context, note.section) === 0) {
+        if (
+          this.#depth(node.context, note.section) === 0 &&
+          (note.orHeld === undefined || !holds(node.context, note.orHeld))
+        ) {
+          const without = note.orHeld === undefined ? '' : ` and without ${note.orHeld.name}`;
           node.finding({
             kind: 'RCU',
             title: 'WARNING: suspicious RCU usage in %f',
-            detail: `${note.what} outside a ${note.section.name} read-side section`,
+            detail: `${note.what} outside a ${note.section.name} read-side section${without}`,
           });
         }
         break;

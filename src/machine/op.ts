@@ -69,7 +69,13 @@ export type Note =
   | { readonly type: 'might-sleep'; readonly where: string }
   | { readonly type: 'might-lock'; readonly cell: Cell }
   | { readonly type: 'assert-held'; readonly cell: Cell }
-  | { readonly type: 'in-section'; readonly section: Section; readonly what: string }
+  | {
+      readonly type: 'in-section';
+      readonly section: Section;
+      readonly what: string;
+      /** Or holds this lock. */
+      readonly orHeld?: Cell;
+    }
   | {
       readonly type: 'not-in-section';
       readonly section: Section;
@@ -554,9 +560,12 @@ export function lockdep_assert_held(cell: Cell<number>): Op<void> {
   return note({ type: 'assert-held', cell: cell });
 }
 
-/** The caller's contract: this runs inside the section. */
-export function assert_in_section(section: Section, what: string): Op<void> {
-  return note({ type: 'in-section', section, what });
+/**
+ * The caller's contract: this runs inside the section.
+ * @param orHeld or with this lock held
+ */
+export function assert_in_section(section: Section, what: string, orHeld?: Cell<number>): Op<void> {
+  return note({ type: 'in-section', section, what, ...(orHeld === undefined ? {} : { orHeld }) });
 }
 
 /**

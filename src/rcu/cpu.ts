@@ -17,6 +17,14 @@ export function* rcu_note_context_switch(k: RcuKernel): Task<void> {
   );
 }
 
+/**
+ * A long loop in the kernel says that it is outside readers, for a grace period that has waited long
+ * for its CPU. Never sleeps. Source: include/linux/rcupdate.h.
+ */
+export function* cond_resched_tasks_rcu_qs(k: RcuKernel): Task<void> {
+  yield* rcu_note_context_switch(k);
+}
+
 /** The CPU goes idle: no readers from now on. Source: kernel/context_tracking.c. */
 export function* ct_idle_enter(k: RcuKernel): Task<void> {
   yield* rcu_note_context_switch(k);

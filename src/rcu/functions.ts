@@ -13,8 +13,10 @@ export const rcu_functions = {
   rcu_read_lock: rcu.rcu_read_lock,
   rcu_read_unlock: rcu.rcu_read_unlock,
   rcu_dereference: rcu.rcu_dereference,
+  rcu_dereference_check: rcu.rcu_dereference_check,
   rcu_dereference_protected: rcu.rcu_dereference_protected,
   rcu_access_pointer: rcu.rcu_access_pointer,
+  lockdep_assert_in_rcu_read_lock: rcu.lockdep_assert_in_rcu_read_lock,
   call_rcu: rcu.call_rcu,
   synchronize_rcu: rcu.synchronize_rcu,
   synchronize_rcu_expedited: rcu.synchronize_rcu_expedited,
@@ -27,6 +29,7 @@ export const rcu_functions = {
   poll_state_synchronize_rcu_full: polled.poll_state_synchronize_rcu_full,
   cond_synchronize_rcu_full: polled.cond_synchronize_rcu_full,
   rcu_note_context_switch: cpu.rcu_note_context_switch,
+  cond_resched_tasks_rcu_qs: cpu.cond_resched_tasks_rcu_qs,
   ct_idle_enter: cpu.ct_idle_enter,
   ct_idle_exit: cpu.ct_idle_exit,
   rcutree_report_cpu_starting: cpu.rcutree_report_cpu_starting,
@@ -47,11 +50,17 @@ export const rcu_functions_of = {
 };
 
 type Generic =
-  'call_rcu' | 'call_srcu' | 'rcu_dereference' | 'rcu_dereference_protected' | 'rcu_access_pointer';
+  | 'call_rcu'
+  | 'call_srcu'
+  | 'rcu_dereference'
+  | 'rcu_dereference_check'
+  | 'rcu_dereference_protected'
+  | 'rcu_access_pointer';
 
 /** The RCU functions as kernel code calls them. */
 export type RcuOps = Omit<Bound<typeof rcu_functions>, Generic> & {
   rcu_dereference<T>(cell: Cell<T>): Task<T>;
+  rcu_dereference_check<T>(cell: Cell<T>, lock: Cell<number>): Task<T>;
   rcu_dereference_protected<T>(cell: Cell<T>, lock: Cell<number>): Task<T>;
   rcu_access_pointer<T>(cell: Cell<T>): Task<T>;
   call_rcu<S extends Struct>(head: S, callback: rcu.RcuCallback<S>): Task<void>;

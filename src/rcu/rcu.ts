@@ -82,6 +82,28 @@ export function* rcu_dereference<T>(k: RcuKernel, cell: Cell<T>): Task<T> {
   return yield* READ_ONCE(cell);
 }
 
+/**
+ * Load a protected pointer, inside a reader or with the lock held that excludes its freeing.
+ * Source: include/linux/rcupdate.h.
+ */
+export function* rcu_dereference_check<T>(
+  k: RcuKernel,
+  cell: Cell<T>,
+  lock: Cell<number>,
+): Task<T> {
+  yield* assert_in_section(k.rcu, `rcu_dereference_check(${cell.name})`, lock);
+  return yield* READ_ONCE(cell);
+}
+
+/**
+ * The caller's contract: this runs inside a reader. What WARN_ON(!rcu_read_lock_held()) asks; the
+ * question alone is not here, since without lockdep its answer is always yes. Source:
+ * include/linux/rcupdate.h.
+ */
+export function* lockdep_assert_in_rcu_read_lock(k: RcuKernel): Task<void> {
+  yield* assert_in_section(k.rcu, 'lockdep_assert_in_rcu_read_lock()');
+}
+
 /** Load a pointer whose target stays: the lock that excludes its freeing is held. */
 export function* rcu_dereference_protected<T>(
   _k: RcuKernel,

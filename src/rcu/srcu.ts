@@ -2,7 +2,7 @@
  * Sleepable RCU: domains of readers that may sleep, and that only their own domain waits for.
  *
  * Invariant: a grace period of a domain waits for the readers of that domain that were inside when
- * it was asked for, and for nobody else. Mirrors include/linux/srcu.h and kernel/rcu/srcutree.c.
+ * it was asked for, and for nobody else. The level `tree` has the machinery behind it. Mirrors include/linux/srcu.h and kernel/rcu/srcutree.c.
  */
 
 import {
@@ -16,20 +16,34 @@ import {
   section_snapshot,
   spawn,
   Struct,
+  type Cell,
   type Machine,
   type Section,
   type SectionToken,
   type Task,
 } from '../machine/index.js';
-import type { RcuCallback } from './rcu.js';
+import { NR_CPUS, type RcuCallback } from './rcu.js';
 
 /** A domain. */
 export class SrcuStruct extends Struct {
   readonly section: Section;
+  // By which the level `tree` knows who is inside, and how far grace periods have come.
+  readonly srcu_idx = this.cell('srcu_idx', 0);
+  readonly srcu_lock_count = this.counters('srcu_lock_count');
+  readonly srcu_unlock_count = this.counters('srcu_unlock_count');
+  readonly srcu_gp_seq = this.cell('srcu_gp_seq', 0);
+  readonly srcu_gp_mutex = this.cell('srcu_gp_mutex', false);
 
   constructor(section: Section) {
     super('srcu_struct');
     this.section = section;
+  }
+
+  /** Two sets of a counter per CPU. */
+  private counters(name: string): readonly (readonly Cell<number>[])[] {
+    return [0, 1].map((idx) =>
+      Array.from({ length: NR_CPUS }, (_, cpu) => this.cell<number>(`${name}[${idx}][${cpu}]`, 0)),
+    );
   }
 }
 

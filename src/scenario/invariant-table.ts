@@ -127,11 +127,12 @@ export const KERNEL_INVARIANTS: readonly KernelInvariant[] = [
     'a protected pointer is dereferenced inside a reader, under its lock, or with a reference',
     'RCU sanitizer in every run for rcu_dereference and rcu_dereference_protected; KASAN for the rest',
   ),
-  unchecked(
+  checked(
     17,
     'A',
     'an offline CPU runs nothing and is not waited for',
-    'CPUs do not go offline where callbacks and grace periods are abstract',
+    'with --rcu tree: a rule on who owes a quiescent state, and on the start of a callback, in every run; ' +
+      'a warning in call_rcu (the other levels have no CPUs that go)',
   ),
   checked(
     18,
@@ -393,11 +394,11 @@ export const KERNEL_INVARIANTS: readonly KernelInvariant[] = [
     'a lockless walk leaks no reference',
     'a rule at rest, in every run with processes: each count is the number of its owners',
   ),
-  unchecked(
+  checked(
     63,
     'A',
     '-ECHILD and -ESTALE stay inside the walk',
-    'what a call returns is in no cell that a rule could look at; -ECHILD is what wait answers, too',
+    'a rule on the answer of each system call, in every run with processes',
   ),
   checked(
     64,

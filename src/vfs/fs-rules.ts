@@ -6,12 +6,20 @@
  * or drops one too many, is found whatever it did in between.
  */
 
-import { LIFE, type Machine, type Struct } from '../machine/index.js';
+import {
+  assert_not_in_section,
+  E,
+  inspect,
+  LIFE,
+  type Machine,
+  type Struct,
+  type Task,
+} from '../machine/index.js';
 import { count_of } from '../lockref/index.js';
 import { DCACHE, Dentry } from '../dcache/index.js';
 import type { FsKernel } from './fs-kernel.js';
 import { I_CLEAR, type Inode } from './inode.js';
-import { File, FsStruct } from './process/structs.js';
+import { File, FsStruct, type TaskStruct } from './process/structs.js';
 import { rule_inode } from './rules.js';
 import { Mount } from './walk/mount.js';
 
@@ -40,6 +48,40 @@ export function rule_fs_inode(machine: Machine, inode: Inode): void {
       );
     }
   };
+}
+
+/** Has the filesystem a reference of its own? In v6.9 nothing says so but that it is a name. */
+function is_pinned({ version }: FsKernel, dentry: Dentry): boolean {
+  if (version !== 'v6.9') return (dentry.d_flags.value & DCACHE.PERSISTENT) !== 0;
+  const { d_parent, d_inode, d_hash_pprev } = dentry;
+  return d_parent.value !== dentry && d_inode.value !== null && d_hash_pprev.value !== null;
+}
+
+/** Calls that may answer so, for reasons of their own: no child is left, a file handle is stale. */
+const MAY_ANSWER: Readonly<Record<number, RegExp>> = {
+  [-E.ECHILD]: /^wait/,
+  [-E.ESTALE]: /handle/i,
+};
+
+/**
+ * A call returns to its program: outside every reader, and with no answer that only a walk may give
+ * itself. Takes no step.
+ */
+export function* exit_to_user_mode(
+  k: FsKernel,
+  task: TaskStruct,
+  call: string,
+  answer: unknown,
+): Task<void> {
+  yield* assert_not_in_section(
+    k.rcu,
+    `system call ${call} returns inside a reader`,
+    'WARNING: lock held when returning to user space!',
+  );
+  if (typeof answer !== 'number' || MAY_ANSWER[answer]?.test(call) !== false) return;
+  yield* inspect(task, (write) => {
+    write.broken('-ECHILD and -ESTALE stay inside the walk', `${call} answers ${answer}`);
+  });
 }
 
 /** What holds of references once every call has returned. */
@@ -72,7 +114,7 @@ export function fs_at_rest(machine: Machine, k: FsKernel): void {
   const dentries = live(machine, Dentry);
   for (const dentry of dentries) {
     owe(dentry, dentry.d_children.value?.items.length ?? 0);
-    if ((dentry.d_flags.value & DCACHE.PERSISTENT) !== 0) owe(dentry);
+    if (is_pinned(k, dentry)) owe(dentry);
   }
   const counts: [Struct, number][] = [
     ...dentries.map((dentry): [Struct, number] => [dentry, count_of(dentry.d_lockref.value)]),

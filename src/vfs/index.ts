@@ -22,5 +22,6 @@ export { F, STAT_FIELDS } from './syscall/io.js';
 export type { Attr } from './syscall/attr.js';
 export { RENAME } from './syscall/rename.js';
 export { O } from './syscall/flags.js';
+export { exit_to_user_mode } from './fs-rules.js';
 export { syscall_table, type FileStat } from './syscall/table.js';
 export { NAMEI_BRANCHES } from './walk/namei.js';

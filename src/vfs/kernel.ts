@@ -70,6 +70,7 @@ export interface KernelOptions extends DcacheOptions {
 export type VfsKernel = DcacheKernel &
   Omit<Bound<typeof vfs_functions>, 'iput'> & {
     readonly machine: Machine;
+    readonly version: Version;
     readonly inode_cache: Slab<Inode, [SuperBlock, boolean]>;
     readonly inode_hashtable: InodeHashTable;
     readonly bit_wait_table: BitWaitTable;
@@ -105,7 +106,8 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     options.onCreate?.(object);
     return object;
   };
-  const old = (options.version ?? 'v7.3') === 'v6.9';
+  const version = options.version ?? 'v7.3';
+  const old = version === 'v6.9';
   if (old && options.dentry_negative === true) {
     throw new MisuseError("v6.9 has no dentry_negative: use version 'v7.3', or leave it out");
   }
@@ -113,6 +115,7 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
   const d_flags = options.d_flags ?? 0;
   const state = {
     machine,
+    version,
     ...rcu_objects(machine, options.rcu ?? 'abstract'),
     ...dcache_state(machine, options),
     dentry_cache: machine.global(

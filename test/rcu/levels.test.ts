@@ -65,6 +65,36 @@ describe('tree and abstract allow the same outcomes', () => {
   });
 });
 
+describe('SRCU: tree and abstract allow the same outcomes', () => {
+  test.each([
+    ['a reader and synchronize_srcu', 'set x, ssync, set y | [, get y, get x, ]'],
+    ['the reader looks the other way', 'set x, ssync, set y | [, get x, get y, ]'],
+    ['a reader of RCU is none of SRCU', 'set x, ssync, set y | (, get x, get y, )'],
+    ['a reader of SRCU is none of RCU', 'set x, sync, set y | [, get x, get y, ]'],
+    ['readers one after the other', 'set x, ssync, set y | [, get x, ], [, get y, ]'],
+    ['two readers', 'set x, ssync, set y | [, get x, get y, ] | [, get y, ]'],
+    ['two updaters', 'set x, ssync, log | ssync, get x | [, get x, ]'],
+    ['twice', 'set x, ssync, ssync, set y | [, get x, get y, ]'],
+    ['a callback', 'scall, log | [, log, log, ]'],
+    ['srcu_barrier', 'scall, sbarrier, log | [, log, ]'],
+  ])('%s: %s', (_what, text) => {
+    const [tree_level, abstract] = (['tree', 'abstract'] as const).map(
+      (rcu) => outcomes(rcuProgram(recipe(text), { rcu })).finals,
+    );
+    expect(tree_level).toEqual(abstract);
+  });
+
+  test('a grace period that does not wait has more outcomes', () => {
+    function* try_check_zero(): Task<void> {
+      yield* smp_mb();
+    }
+    const code = recipe('set x, ssync, set y | [, get x, get y, ]');
+    const right = outcomes(rcuProgram(code, { rcu: 'tree' })).finals;
+    const wrong = outcomes(rcuProgram(code, { rcu: 'tree', functions: { try_check_zero } })).finals;
+    expect(wrong.filter((final) => !right.includes(final))).toEqual(['saw 0 1002 0 0 log 0']);
+  });
+});
+
 test('callbacks of a task that may move have any order: more outcomes, and none fewer', () => {
   const code = recipe('call, call | (, log, log, )');
   const any = outcomes(rcuProgram(code, { rcu: 'abstract' })).finals;

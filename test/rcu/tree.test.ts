@@ -3,7 +3,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { explore, type Program } from '../../src/explore/index.js';
-import { Machine, READ_ONCE, Struct, WRITE_ONCE, type Task } from '../../src/machine/index.js';
+import {
+  Machine,
+  READ_ONCE,
+  spin_lock,
+  spin_unlock,
+  Struct,
+  WRITE_ONCE,
+  type Task,
+} from '../../src/machine/index.js';
 import {
   rcu_segcblist_accelerate,
   rcu_segcblist_advance,
@@ -208,6 +216,11 @@ describe('CPUs that go', () => {
   });
 });
 
+class Guarded extends Struct {
+  readonly lock = this.lockCell('lock', 'guarded');
+  readonly p = this.cell('p', 0);
+}
+
 describe('PROVE_RCU', () => {
   test('a reader on an idle CPU', () => {
     const reader = withTree(function* (k) {
@@ -216,7 +229,66 @@ describe('PROVE_RCU', () => {
       yield* k.rcu_read_unlock();
       yield* k.ct_idle_exit();
     });
-    expect(titles(reader)).toEqual(['WARNING: suspicious RCU usage in rcu_read_lock']);
+    expect([...titles(reader)].sort()).toEqual([
+      'WARNING: suspicious RCU usage in rcu_read_lock',
+      'WARNING: suspicious RCU usage in rcu_read_unlock',
+    ]);
+  });
+
+  test('a callback that returns inside a reader', () => {
+    const leaves_open = withTree(function* (k, shared) {
+      yield* k.call_rcu(shared, function* () {
+        yield* k.rcu_read_lock();
+      });
+    });
+    expect(titles(leaves_open)).toContain('WARNING: suspicious RCU usage in rcu_do_batch');
+  });
+
+  test.each(['abstract', 'tree'] as const)(
+    'a pointer is loaded inside a reader or with its lock (%s)',
+    (rcu) => {
+      const load = (how: 'reader' | 'lock' | 'neither'): readonly string[] =>
+        titles(
+          program('load', (machine) => {
+            const k = create_kernel(machine, { rcu });
+            const { lock, p } = machine.global(new Guarded('guarded'));
+            machine.addTask({ name: 't' }, function* () {
+              if (how === 'reader') yield* k.rcu_read_lock();
+              if (how === 'lock') yield* spin_lock(lock);
+              yield* k.rcu_dereference_check(p, lock);
+              if (how === 'lock') yield* spin_unlock(lock);
+              if (how === 'reader') {
+                yield* k.lockdep_assert_in_rcu_read_lock();
+                yield* k.rcu_read_unlock();
+              }
+            });
+          }),
+        );
+      expect(load('reader')).toEqual([]);
+      expect(load('lock')).toEqual([]);
+      expect(load('neither')).toEqual(['WARNING: suspicious RCU usage in rcu_dereference_check']);
+    },
+  );
+
+  test('a reader is asserted where there is none', () => {
+    const outside = withTree((k) => k.lockdep_assert_in_rcu_read_lock());
+    expect(titles(outside)).toEqual(['WARNING: suspicious RCU usage in the task itself']);
+  });
+
+  test('a long loop reports a quiescent state, but not inside a reader', () => {
+    const loop = (inside: boolean): readonly string[] =>
+      titles(
+        withTree(
+          (k) => k.synchronize_rcu(),
+          function* (k) {
+            if (inside) yield* k.rcu_read_lock();
+            yield* k.cond_resched_tasks_rcu_qs();
+            if (inside) yield* k.rcu_read_unlock();
+          },
+        ),
+      );
+    expect(loop(false)).toEqual([]);
+    expect(loop(true)).toEqual(['WARNING in rcu_note_context_switch']);
   });
 
   test.each(['abstract', 'tree'] as const)('a context switch inside a reader (%s)', (rcu) => {

@@ -3,6 +3,7 @@
 import { lockref_ops, with_count, count_of, type Lockref } from '../../src/lockref/index.js';
 import {
   atomic_fetch_add,
+  atomic_step,
   cmpxchg,
   cpu_relax,
   E,
@@ -25,6 +26,7 @@ import {
   type KernelFunction,
   type Task,
 } from '../../src/machine/index.js';
+import type { RcuTreeKernel } from '../../src/rcu/tree/state.js';
 import { DCACHE, dcache_functions, type Dentry } from '../../src/dcache/index.js';
 import type { Program } from '../../src/explore/index.js';
 import { findScenario, findVariant, programOf } from '../../src/scenario/index.js';
@@ -38,10 +40,10 @@ import {
   vfs_functions,
   type Stash,
   type StashedObject,
-  syscall_table,
   type FsKernel,
   type VfsKernel,
 } from '../../src/vfs/index.js';
+import { simulatedCalls } from '../../src/fs/sys.js';
 import { fs_functions } from '../../src/vfs/fs-functions.js';
 import {
   add,
@@ -199,6 +201,27 @@ const onBarrier: Broken['on'] = (functions) => ({
   },
 });
 
+/** One CPU queues a callback and goes; another waits for a grace period, and takes the callback over. */
+function onGoingCpu(): Broken['on'] {
+  return (functions) => ({
+    name: 'going',
+    branches: [],
+    build(machineOptions) {
+      const machine = new Machine(machineOptions);
+      const k = create_kernel(machine, { rcu: 'tree', functions });
+      const flag = machine.global(new Flag(), 'flag');
+      machine.addTask({ name: 'goes' }, function* () {
+        yield* k.call_rcu(flag, function* (_k: never, head: Flag) {
+          yield* WRITE_ONCE(head.done, true);
+        });
+        yield* k.rcutree_report_cpu_dead();
+      });
+      machine.addTask({ name: 'stays' }, () => k.synchronize_rcu());
+      return { machine, atEnd: () => undefined };
+    },
+  });
+}
+
 const AT_REST = /^memory leak|^invariant: (references are balanced|one living inode per number)/;
 /** One process makes these calls. */
 function onFs(...calls: readonly (readonly [string, ...unknown[]])[]): Broken['on'] {
@@ -208,14 +231,10 @@ function onFs(...calls: readonly (readonly [string, ...unknown[]])[]): Broken['o
     build(machineOptions) {
       const machine = new Machine(machineOptions);
       const k = create_fs_kernel(machine, { functions });
-      const task = k.init_task.task!;
+      const sys = simulatedCalls(k, k.init_task.task!);
       machine.addTask({ name: 'init' }, function* () {
         for (const [name, ...args] of calls) {
-          yield* (syscall_table[name as 'stat'] as KernelFunction)(
-            k as never,
-            task as never,
-            ...(args as never[]),
-          );
+          yield* (sys[name as 'stat'] as (...all: unknown[]) => Task<unknown>)(...args);
         }
       });
       return { machine, atEnd: () => undefined };
@@ -441,6 +460,48 @@ export const BROKEN: readonly Broken[] = [
         yield* t.k.dput(yield* t.k.d_lookup(t.root, 'a'));
       },
     ]),
+  },
+  {
+    id: 17,
+    what: 'rcu_gp_init asks every CPU',
+    functions: {
+      *rcu_gp_init(k: RcuTreeKernel): Task<number> {
+        const { gp_seq, nodes } = k.rcu_state;
+        return yield* atomic_step({
+          label: 'rcu_gp_init',
+          reads: [],
+          writes: [gp_seq, ...nodes.cellsOf('qsmask')],
+          run: (set) => {
+            set(gp_seq, gp_seq.value + 1);
+            set(nodes.root.qsmask, 1);
+            set(nodes.leaves[0].qsmask, 3);
+            return 3;
+          },
+        });
+      },
+    },
+    on: onGoingCpu(),
+  },
+  {
+    id: 17,
+    what: 'rcu_do_batch goes on when its CPU has gone',
+    functions: {
+      *rcu_do_batch(k: RcuTreeKernel, cpu: number): Task<number> {
+        const { invoking, core_active } = k.rcu_state.data[cpu];
+        yield* atomic_step({
+          label: 'rcu_do_batch',
+          reads: [],
+          writes: [invoking, core_active],
+          run: (set) => {
+            set(invoking, true);
+            set(invoking, false);
+            set(core_active, false);
+          },
+        });
+        return -1;
+      },
+    },
+    on: onGoingCpu(),
   },
   {
     id: 18,
@@ -1038,6 +1099,28 @@ export const BROKEN: readonly Broken[] = [
     what: 'mntput gives nothing back',
     functions: { mntput: forget },
     on: onFs(['mkdir', '/d'], ['stat', '/d'], ['chdir', '/d']),
+  },
+  {
+    id: 63,
+    what: 'sys_stat gives up as a lockless walk does',
+    functions: {
+      *sys_stat(): Task<number> {
+        yield* [];
+        return -E.ECHILD;
+      },
+    },
+    on: onFs(['stat', '/'], ['wait4']),
+  },
+  {
+    id: 63,
+    what: 'sys_mkdir says that a name is stale',
+    functions: {
+      *sys_mkdir(): Task<number> {
+        yield* [];
+        return -E.ESTALE;
+      },
+    },
+    on: onFs(['mkdir', '/d']),
   },
   {
     id: 64,

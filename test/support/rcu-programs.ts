@@ -17,12 +17,12 @@ import {
   type Machine,
   type Task,
 } from '../../src/machine/index.js';
-import { RcuGpOldstate, type RcuLevel } from '../../src/rcu/index.js';
+import { DEFINE_SRCU, RcuGpOldstate, type RcuLevel, type SrcuStruct } from '../../src/rcu/index.js';
 import { create_kernel, type VfsKernel } from '../../src/vfs/index.js';
 import { program } from './programs.js';
 
 /**
- * One instruction: `set x`, `get x` on variables; `(` and `)` around a reader; `call` queues the
+ * One instruction: `set x`, `get x` on variables; `(` and `)` around a reader, `[` and `]` around one of SRCU; `call` queues the
  * next callback, which writes itself into the log; `log` looks at the log; `use` and `take` work on
  * the one object, `take` giving it to kfree_rcu; the rest is RCU's interface.
  */
@@ -31,6 +31,11 @@ export type Instruction =
   | `get ${'x' | 'y'}`
   | '('
   | ')'
+  | '['
+  | ']'
+  | 'ssync'
+  | 'scall'
+  | 'sbarrier'
   | 'call'
   | 'log'
   | 'use'
@@ -88,6 +93,7 @@ interface World {
   readonly shared: Shared;
   readonly heads: readonly Head[][];
   readonly cookie: RcuGpOldstate;
+  readonly srcu: SrcuStruct;
 }
 
 function append(log: Cell<number>, n: number): ReturnType<typeof atomic_step<void>> {
@@ -101,9 +107,14 @@ function append(log: Cell<number>, n: number): ReturnType<typeof atomic_step<voi
   });
 }
 
-function* run({ k, shared, heads, cookie }: World, cpu: number, code: Recipe[number]): Task<void> {
+function* run(
+  { k, shared, heads, cookie, srcu }: World,
+  cpu: number,
+  code: Recipe[number],
+): Task<void> {
   let seen = 0;
   let calls = 0;
+  let index = 0;
   const saw = (value: number): void => {
     seen = seen * 1000 + value + 1;
   };
@@ -125,6 +136,22 @@ function* run({ k, shared, heads, cookie }: World, cpu: number, code: Recipe[num
         break;
       case ')':
         yield* k.rcu_read_unlock();
+        break;
+      case '[':
+        index = yield* k.srcu_read_lock(srcu);
+        break;
+      case ']':
+        yield* k.srcu_read_unlock(srcu, index);
+        break;
+      case 'ssync':
+        yield* k.synchronize_srcu(srcu);
+        break;
+      case 'scall':
+        yield* k.call_srcu(srcu, heads[cpu][calls], callback);
+        calls += 1;
+        break;
+      case 'sbarrier':
+        yield* k.srcu_barrier(srcu);
         break;
       case 'call':
         yield* k.call_rcu(heads[cpu][calls], callback);
@@ -197,10 +224,11 @@ export function rcuProgram(code: Recipe, options: RcuOptions): Program {
   return program(JSON.stringify(code), (machine) => {
     const k = create_kernel(machine, options);
     const shared = machine.global(new Shared('shared'), 'shared');
+    const srcu = DEFINE_SRCU(machine, 'srcu');
     const cookie = machine.global(new RcuGpOldstate());
     const heads = code.map((cpu, i) =>
       cpu
-        .filter((instruction) => instruction === 'call')
+        .filter((instruction) => instruction === 'call' || instruction === 'scall')
         .map((_, n) => machine.global(new Head(i * 3 + n + 1))),
     );
     const slab = machine.global(new Slab<Thing, []>('thing', () => new Thing()));
@@ -208,7 +236,7 @@ export function rcuProgram(code: Recipe, options: RcuOptions): Program {
       yield* WRITE_ONCE(shared.p, yield* kmem_cache_alloc(slab));
     });
     for (const [i, cpu] of code.entries()) {
-      machine.addTask({ name: `t${i}` }, () => run({ k, shared, heads, cookie }, i, cpu));
+      machine.addTask({ name: `t${i}` }, () => run({ k, shared, heads, cookie, srcu }, i, cpu));
     }
   });
 }

@@ -28,6 +28,7 @@ const LOADS = new Set([
   'READ_ONCE',
   'smp_load_acquire',
   'rcu_dereference',
+  'rcu_dereference_check',
   'rcu_dereference_protected',
   'rcu_access_pointer',
 ]);
@@ -60,6 +61,7 @@ const NOTHING = new Set([
   'might_lock',
   'lockdep_assert_held',
   'assert_in_section',
+  'lockdep_assert_in_rcu_read_lock',
   'assert_not_in_section',
   'inspect',
 ]);

@@ -7,6 +7,7 @@
  */
 
 import {
+  assert_not_in_section,
   atomic_step,
   await_until,
   smp_processor_id,
@@ -132,6 +133,11 @@ export function* rcu_do_batch(k: RcuTreeKernel, cpu: number): Task<number> {
     if (typeof entry === 'number') return entry;
     const [head, callback] = entry.items as [Struct, RcuFunction];
     yield* callback(k as never, head);
+    yield* assert_not_in_section(
+      k.rcu,
+      'a callback has returned inside a reader',
+      'WARNING: suspicious RCU usage in rcu_do_batch',
+    );
   }
 }
 

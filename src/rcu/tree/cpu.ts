@@ -30,6 +30,12 @@ export function* rcu_read_lock(k: RcuTreeKernel): Task<void> {
   yield* section_enter(k.rcu);
 }
 
+/** Leave a reader; not on a CPU that is idle. */
+export function* rcu_read_unlock(k: RcuTreeKernel): Task<void> {
+  yield* assert_watching(k, 'rcu_read_unlock', 'rcu_read_unlock() used illegally while idle');
+  yield* section_exit(k.rcu);
+}
+
 function assert_watching(k: RcuTreeKernel, fn: string, what: string): Op<void> {
   return assert_not_in_section(k.rcu_state.eqs, what, `WARNING: suspicious RCU usage in ${fn}`);
 }
@@ -38,6 +44,14 @@ function assert_watching(k: RcuTreeKernel, fn: string, what: string): Op<void> {
 export function* rcu_note_context_switch(k: RcuTreeKernel): Task<void> {
   yield* check_context_switch(k);
   yield* rcu_report_qs_rdp(k, yield* smp_processor_id());
+}
+
+/**
+ * A long loop says that it is outside readers: rcu_momentary_eqs() in it, which lets the grace period
+ * that looks at the CPU find it idle for a moment. Never sleeps. Source: include/linux/rcupdate.h.
+ */
+export function* cond_resched_tasks_rcu_qs(k: RcuTreeKernel): Task<void> {
+  yield* k.rcu_note_context_switch();
 }
 
 /** Report to the grace period that runs, if there is one and no reader is left on the CPU. */

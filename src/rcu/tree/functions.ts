@@ -5,10 +5,12 @@ import * as callback from './callback.js';
 import * as cpu from './cpu.js';
 import * as expedited from './expedited.js';
 import * as gp from './gp.js';
+import * as srcu from './srcu.js';
 import * as sync from './sync.js';
 
 export const rcu_tree_only = {
   rcu_read_lock: cpu.rcu_read_lock,
+  rcu_read_unlock: cpu.rcu_read_unlock,
   call_rcu: callback.call_rcu,
   synchronize_rcu: sync.synchronize_rcu,
   synchronize_rcu_expedited: expedited.synchronize_rcu_expedited,
@@ -20,11 +22,17 @@ export const rcu_tree_only = {
   start_poll_synchronize_rcu_full: sync.start_poll_synchronize_rcu_full,
   poll_state_synchronize_rcu_full: sync.poll_state_synchronize_rcu_full,
   rcu_note_context_switch: cpu.rcu_note_context_switch,
+  cond_resched_tasks_rcu_qs: cpu.cond_resched_tasks_rcu_qs,
   ct_idle_enter: cpu.ct_idle_enter,
   ct_idle_exit: cpu.ct_idle_exit,
   rcutree_report_cpu_starting: cpu.rcutree_report_cpu_starting,
   rcutree_report_cpu_dead: cpu.rcutree_report_cpu_dead,
   rcutree_migrate_callbacks: cpu.rcutree_migrate_callbacks,
+  srcu_read_lock: srcu.srcu_read_lock,
+  srcu_read_unlock: srcu.srcu_read_unlock,
+  synchronize_srcu: srcu.synchronize_srcu,
+  call_srcu: srcu.call_srcu,
+  try_check_zero: srcu.try_check_zero,
   rcu_seq_snap: gp.rcu_seq_snap,
   rcu_start_this_gp: gp.rcu_start_this_gp,
   rcu_gp_init: gp.rcu_gp_init,

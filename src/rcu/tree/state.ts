@@ -15,6 +15,7 @@ import {
   type Task,
 } from '../../machine/index.js';
 import { cpus_of, NR_CPUS, type RcuKernel } from '../rcu.js';
+import type { SrcuStruct } from '../srcu.js';
 import { RcuNodeTree, type Setter } from './node.js';
 import type { RcuHead, RcuSegcblist } from './segcblist.js';
 
@@ -100,6 +101,28 @@ export class RcuState extends Struct {
   }
 }
 
+const OFFLINE = 'an offline CPU runs nothing and is not waited for';
+
+/** A grace period waits for CPUs that are online when it begins; a callback runs on one that is. */
+function rule_cpus({ nodes, data }: RcuState): void {
+  for (const leaf of nodes.leaves) {
+    for (const mask of [leaf.qsmask, leaf.expmask]) {
+      mask.rule = (write) => {
+        const gone = mask.value & ~(write.old as number) & ~leaf.qsmaskinitnext.value;
+        if (gone === 0) return;
+        const cpu = leaf.grplo + 31 - Math.clz32(gone);
+        write.broken(OFFLINE, `${mask.toString()} waits for CPU ${cpu}, which is offline`);
+      };
+    }
+  }
+  for (const { cpu, invoking } of data) {
+    invoking.rule = (write) => {
+      if (!invoking.value || nodes.isOnline(cpu)) return;
+      write.broken(OFFLINE, `a callback is invoked on CPU ${cpu}, which is offline`);
+    };
+  }
+}
+
 /** Set up Tree RCU on a machine, before it has tasks. Source: rcu_init() in kernel/rcu/tree.c. */
 export function rcu_tree_state(machine: Machine): RcuState {
   const options = { impliedBySpinlock: false, atomic: false, mayStayOpen: true };
@@ -108,6 +131,7 @@ export function rcu_tree_state(machine: Machine): RcuState {
   for (const node of [state.nodes.root, ...state.nodes.leaves]) machine.global(node);
   for (const data of state.data) machine.global(data);
   machine.global(state.barriers);
+  if (machine.ruled) rule_cpus(state);
   return state;
 }
 
@@ -116,6 +140,7 @@ export interface RcuTreeKernel extends RcuKernel {
   readonly rcu_state: RcuState;
   list<T>(items: readonly T[]): List<T>;
   rcu_seq_snap(seq: Cell<number>): Task<number>;
+  try_check_zero(ssp: SrcuStruct, idx: number): Task<void>;
   rcu_start_this_gp(snap: number): Task<void>;
   rcu_gp_init(): Task<number>;
   rcu_gp_fqs_loop(owing: number): Task<void>;
