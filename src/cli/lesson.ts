@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline/promises';
 import pc from 'picocolors';
 import { EXIT, UsageError } from './exit.js';
 import { isRight, questionOf, type Question } from './lesson-questions.js';
+import { ASCII_WORDS, WORDS } from '../trace/index.js';
 import { lookOf, type CheckFlags } from './options.js';
 import type { Look } from './report.js';
 
@@ -73,10 +74,20 @@ export async function lesson(
       continue;
     }
     console.log(dim(`    $ dlab ${part.command}\n`, look));
-    await run(part.command.split(' '));
+    await run([...part.command.split(' '), ...lookWords(flags)]);
   }
   if (process.stdin.isTTY && process.stdout.isTTY) await ask(page, question, all.length);
   return EXIT.HOLDS;
+}
+
+/** The flags about looks, as words for the commands of a lesson. */
+function lookWords({ ascii, color, width, verbose }: LessonFlags): string[] {
+  return [
+    ...(ascii === true ? ['--ascii'] : []),
+    ...(color === false ? ['--no-color'] : []),
+    ...(width === undefined ? [] : ['--width', width]),
+    ...(verbose === true ? ['--verbose'] : []),
+  ];
 }
 
 function answered(page: Page, question: Question, given: string, count: number): number {
@@ -149,7 +160,15 @@ function onTerminal(markdown: string, look: Look): string {
     }
     lines.push('');
   }
-  return lines.join('\n');
+  return look.ascii ? inAscii(lines.join('\n')) : lines.join('\n');
+}
+
+/** Text in which the signs of traces are those of `--ascii`. */
+function inAscii(text: string): string {
+  return (Object.keys(WORDS) as (keyof typeof WORDS)[]).reduce(
+    (done, sign) => done.replaceAll(WORDS[sign], ASCII_WORDS[sign]),
+    text,
+  );
 }
 
 function plain(text: string): string {

@@ -13,7 +13,8 @@ import Ajv4Module from 'ajv-draft-04';
 import parseDot from 'dotparser';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { describe, expect, test } from 'vitest';
-import { explain, explore, type Bug } from '../../src/explore/index.js';
+import { validateXML } from 'xmllint-wasm';
+import { explain, explore, straightSchedule, type Bug } from '../../src/explore/index.js';
 import {
   findScenario,
   findVariant,
@@ -37,6 +38,7 @@ import {
   type Trace,
   type TraceExplanation,
 } from '../../src/trace/index.js';
+import { renderReports, renderTrace } from '../../src/cli/formats.js';
 import { smallRace } from '../support/small-race.js';
 
 const require = createRequire(import.meta.url);
@@ -111,12 +113,21 @@ function violated(trace: Trace, bug: Bug, explanation: TraceExplanation): CheckR
 const program = smallRace();
 const [bug] = explore(program).bugs as [Bug];
 const { trace, snapshots } = record(program, bug.schedule);
+/** One task reads what another has written: an arrow for the formats that draw some. */
+const flowing = ((): Trace => {
+  const counter = programOf(findScenario('lesson/counter'), {
+    variant: findVariant(findScenario('lesson/counter'), 'plain'),
+  });
+  return record(counter, straightSchedule(counter)).trace;
+})();
 const explanation = explanationOf(program, bug);
 const REPORTS = [
   reportOf(),
   violated(trace, bug, explanation),
   reportOf({ variant: 'v2 <&">', verdict: 'INCOMPLETE', reason: 'budget of 1 s used up' }),
 ];
+
+const LOOK = { width: 80, ascii: false, colour: false, verbose: false };
 
 const FORMATS: Readonly<Record<string, () => string>> = {
   'ladder.txt': () => [ladder(trace), '', ...explanationLines(trace, explanation)].join('\n'),
@@ -128,11 +139,15 @@ const FORMATS: Readonly<Record<string, () => string>> = {
       ...explanationLines(trace, explanation, { ascii: true }),
     ].join('\n'),
   'lanes.txt': () => lanes(trace, { width: 100 }),
+  'lanes-ascii.txt': () => lanes(trace, { width: 100, ascii: true }),
   'splat.txt': () => splat(trace),
   'ftrace.txt': () => ftrace(trace),
   'trace.json': () => JSON.stringify({ ...trace, snapshots }, null, 1),
+  'trace.jsonl': () => renderTrace('jsonl', trace, snapshots, LOOK),
+  'reports.jsonl': () => renderReports('jsonl', REPORTS),
   'junit.xml': () => junit(REPORTS),
   'sarif.json': () => JSON.stringify(sarif(REPORTS), null, 1),
+  'perfetto-flow.json': () => JSON.stringify(perfetto(flowing), null, 1),
   'perfetto.json': () => JSON.stringify(perfetto(trace), null, 1),
   'objects.dot': () => dotOfObjects(snapshots[1], snapshots[0]),
   'happens-before.dot': () => happensBeforeDot(trace),
@@ -140,7 +155,7 @@ const FORMATS: Readonly<Record<string, () => string>> = {
 
 test.each(Object.entries(FORMATS))('%s is as it was', (name, render) => {
   // Line numbers of the program above are not what this is about.
-  const text = `${render().replace(/("(?:line|startLine)": )\d+/g, '$10')}\n`;
+  const text = `${render().replace(/("(?:line|startLine)": ?)\d+/g, '$10')}\n`;
   const path = at(`golden/${name}`);
   if (process.env['GOLDEN'] === 'write') writeFileSync(path, text);
   expect(text).toBe(readFileSync(path, 'utf8'));
@@ -194,6 +209,32 @@ test('SARIF fits the 2.1.0 schema', () => {
   expect(isSarif({ ...log, version: 2 })).toBe(false);
 });
 
+test('JUnit fits its schema, whatever the verdicts and the names', async () => {
+  const schema = readFileSync(at('junit.xsd'), 'utf8');
+  const problemsOf = async (xml: string): Promise<string[]> => {
+    const { errors } = await validateXML({ xml, schema });
+    return errors.map(({ message }) => message);
+  };
+  const nothing = reportOf({ verdict: 'VACUOUS', scenario: 'top', variant: '\u0000\u001b"]]>' });
+  for (const reports of [REPORTS, [], [nothing], [...REPORTS, nothing]]) {
+    expect(await problemsOf(junit(reports))).toEqual([]);
+  }
+  // The schema is not one that everything fits.
+  const xml = junit(REPORTS);
+  const broken = [
+    xml.replace(/ classname="small"/, ''),
+    xml.replace(/time="0.250"/, 'time="2e-9"'),
+    xml.replace(/<error .*\/>/, '$&$&'),
+    xml.replace(/<failure/, '<properties/><failure'),
+    xml.replace(/tests="3"/, 'tests="-3"'),
+    xml.replace('</testsuites>', ''),
+  ];
+  for (const text of broken) {
+    expect(text).not.toBe(xml);
+    expect(await problemsOf(text)).not.toEqual([]);
+  }
+});
+
 test('JUnit is well-formed, counts what it holds, and only HOLDS passes', () => {
   const xml = junit(REPORTS);
   expect(XMLValidator.validate(xml)).toBe(true);
@@ -208,12 +249,26 @@ test('JUnit is well-formed, counts what it holds, and only HOLDS passes', () => 
   expect(holds.failure ?? holds.error).toBeUndefined();
   expect(fails.failure['@_message']).toBe(bug.title);
   expect(fails.failure['#text']).toContain('FREED');
+  expect(fails['system-out']).toBe('dlab show dlab1/small.race@v1/a~abcd');
   expect(incomplete['@_name']).toBe('race @ v2 <&">');
   expect(incomplete.error['@_type']).toBe('incomplete');
 });
 
+test('the Chrome trace fits the schema of its events', () => {
+  const ajv = new Ajv({ allErrors: true, allowUnionTypes: true, strictRequired: false });
+  const fits = ajv.compile(json(at('chrome-trace.schema.json')));
+  const whole = JSON.parse(JSON.stringify(perfetto(flowing))) as { traceEvents: object[] };
+  expect(fits(whole), JSON.stringify(fits.errors)).toBe(true);
+  const phases = whole.traceEvents.map((event) => (event as { ph: string }).ph);
+  expect([...new Set(phases)].sort()).toEqual(['M', 'X', 'f', 'i', 's']);
+  const [slice] = whole.traceEvents.filter((event) => (event as { ph: string }).ph === 'X');
+  for (const wrong of [{ dur: 0 }, { ts: -1 }, { ph: 'Z' }, { tid: 'cpu 0' }, { when: 1 }]) {
+    expect(fits({ traceEvents: [{ ...slice, ...wrong }] })).toBe(false);
+  }
+});
+
 test('the Chrome trace has no overlapping slices in a thread, and every flow has both ends', () => {
-  const { traceEvents } = perfetto(trace);
+  const { traceEvents } = perfetto(flowing);
   for (const tid of new Set(traceEvents.map((event) => event.tid))) {
     const slices = traceEvents.filter((event) => event.ph === 'X' && event.tid === tid);
     for (const [i, slice] of slices.entries()) {
@@ -225,6 +280,7 @@ test('the Chrome trace has no overlapping slices in a thread, and every flow has
   }
   const ids = (ph: string): unknown[] =>
     traceEvents.filter((event) => event.ph === ph).map(({ id }) => id);
+  expect(ids('s').length).toBeGreaterThan(0);
   expect(ids('s')).toEqual(ids('f'));
   expect(new Set(ids('s')).size).toBe(ids('s').length);
 });
