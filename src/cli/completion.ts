@@ -6,6 +6,7 @@
  */
 
 import type { Command } from 'commander';
+import { RCU_LEVELS } from '../rcu/index.js';
 import { SCENARIOS, findScenario, variantsOf } from '../scenario/index.js';
 import { TRACE_FORMATS, REPORT_FORMATS } from './formats.js';
 import { LISTS } from './list.js';
@@ -124,8 +125,11 @@ function offersOf(
       return visible(program);
     case 'lesson':
       return Array.from({ length: 10 }, (_, i) => String(i + 1));
-    case 'merge':
+    case 'new':
+      return before.length === 0 ? ['variant'] : [];
     case 'patch':
+      return before.length === 0 ? FILES : scenarioNames();
+    case 'merge':
       return FILES;
     default:
       return [];
@@ -150,6 +154,8 @@ function valuesOf(
       return SCENARIOS.map(({ name }) => name);
     case '--lockref':
       return ['faithful', 'counter', 'spinlock'];
+    case '--rcu':
+      return RCU_LEVELS;
     case '--fs':
       return ['nsfs', 'pidfs'];
     case '--reuse':

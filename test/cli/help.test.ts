@@ -1,7 +1,7 @@
 /** What the help says is so: examples, exit codes, completion, and the last line of every error. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -249,6 +249,12 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
       ['completion', ''],
       ['bash', 'zsh', 'fish'],
     ],
+    [
+      ['check', 'lesson/counter', '--rcu', ''],
+      ['abstract', 'fifo', 'tree'],
+    ],
+    [['new', ''], ['variant']],
+    [['patch', 'my-patch.ts', 'lesson/co'], ['lesson/counter']],
     [['nonsense', ''], []],
   ])('%j', async (words, expected) => {
     const { out, code } = await inProcess('__complete', '--', ...words);
@@ -265,5 +271,54 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     const checked = spawnSync(name, ['-n', '-c', stdout], { encoding: 'utf8' });
     if (checked.error !== undefined) return;
     expect(checked.stderr).toBe('');
+  });
+
+  /** A folder with a dlab that a shell finds. */
+  function binFolder(): string {
+    file('dlab', `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`);
+    chmodSync(join(folder, 'dlab'), 0o755);
+    return folder;
+  }
+
+  /** Run a script by a shell that finds dlab; null where the shell is not installed. */
+  function runBy(name: string, args: string[]): string | null {
+    const { error, stdout } = spawnSync(name, args, {
+      encoding: 'utf8',
+      cwd: folder,
+      env: { ...process.env, PATH: `${binFolder()}:${process.env['PATH']}`, HOME: folder },
+      timeout: 60_000,
+    });
+    return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT' ? null : stdout;
+  }
+
+  test('fish, where it is installed: verbs, scenarios, files', () => {
+    file('my-patch.ts', '');
+    const out = runBy('fish', [
+      '-c',
+      `dlab completion fish | source
+for line in "dlab ch" "dlab check lesson/co" "dlab patch my-p"
+  complete -C $line
+end`,
+    ]);
+    if (out === null) return;
+    expect(out.trimEnd().split(/\s+/)).toEqual(['check', 'lesson/counter', 'my-patch.ts']);
+  });
+
+  test('zsh, where it is installed: verbs, scenarios, files', () => {
+    // Outside its line editor zsh has no compadd: what would be offered is printed instead.
+    const out = runBy('zsh', [
+      '-f',
+      '-c',
+      `compdef() { :; }
+compadd() { print -r -- "\${@[2,-1]}"; }
+_files() { print files; }
+eval "$(dlab completion zsh)"
+for line in "dlab ch" "dlab check lesson/co" "dlab patch my-p"; do
+  words=(\${=line}) CURRENT=\${#words}
+  _dlab
+done`,
+    ]);
+    if (out === null) return;
+    expect(out.trimEnd().split('\n')).toEqual(['check', 'lesson/counter', 'files']);
   });
 });
