@@ -1,29 +1,36 @@
 /**
- * Programs as generators, explored call by call: one system call is one step.
+ * Programs explored call by call: one system call is one step, and so is a crash.
  */
 
 import type { TaskStruct } from '../vfs/index.js';
-import { ASKING, type Asking, type Request } from './asking.js';
+import { ASKING, drive, type Maker } from './asking.js';
+import { Journal, type CrashModel, type Survivor } from './crash/journal.js';
+import { keyOf, restore } from './crash/image.js';
 import {
   boot_direct,
+  clock_of,
   copy_process,
   direct_calls,
   init_of,
+  set_clock,
   wouldBlock,
   type DirectKernel,
 } from './direct.js';
 import { digest } from './digest.js';
 import { FaultBook, type Fault } from './faults.js';
+import { AsyncProgram, GeneratorProgram, type AsyncBody, type Program } from './programs.js';
 import { populate, type Body, type KernelConfig } from './setup.js';
 import type { Call, FsReport } from './report.js';
 import { search, type Run, type SearchOptions } from './search.js';
-import { labelOf, showAnswer, showValue } from './show.js';
+import { labelOf, showAnswer } from './show.js';
 import { processOf, type Process, type Sys } from './sys.js';
 
 /** Which system calls to make up. */
 export interface CallsOptions extends SearchOptions {
-  /** Errors that calls are made to return. */
+  /** Errors that calls are made to return, besides those of the kernel's own rules. */
   readonly faults?: readonly Fault[];
+  /** Let the machine crash between any two calls, and leave what this model allows. */
+  readonly crash?: CrashModel;
 }
 
 /** A program by its name. */
@@ -41,112 +48,190 @@ export interface Named<T> {
  */
 export type Check = (init: Process & Sys) => ReturnType<Body> | string | null | undefined;
 
+/**
+ * What must be true after a crash, whatever has survived: as {@link Check}, on a kernel that has
+ * started again. `ended` holds what the programs had returned before the crash.
+ */
+export type CrashCheck = (
+  init: Process & Sys,
+  ended: Readonly<Record<string, unknown>>,
+) => ReturnType<Body> | string | null | undefined;
+
 /** What is explored. */
 export interface CallsProgram {
   readonly config: KernelConfig;
   readonly bodies: readonly Named<Body>[];
+  readonly asyncBodies: readonly Named<AsyncBody>[];
   readonly checks: readonly Check[];
+  readonly crashChecks: readonly CrashCheck[];
 }
 
 const HASH = 64;
+/** Who is shown to make the decisions that no program makes. */
+const MACHINE = 'machine';
 
-interface Program {
-  readonly name: string;
-  readonly task: TaskStruct;
-  readonly code: Asking;
-  /** What it wants next; null when it has ended. */
-  wants: Request | null;
-  /** Everything it was answered. */
-  seen: string;
-  outcome: string | null;
+type Problem = { readonly kind: string; readonly title: string };
+
+/** A call that could be made now. */
+interface Choice {
+  readonly program: Program;
+  readonly request: number;
+  /** Which fault, of those that may or may not come, is to come. */
+  readonly fault: number | null;
 }
 
-/** Explore the calls of generators. */
+/** Explore the calls of programs. */
 export function exploreCalls(program: CallsProgram, options: CallsOptions = {}): Promise<FsReport> {
-  return search(() => new CallsRun(program, options.faults ?? []), options);
+  return search(() => CallsRun.start(program, options), options);
 }
 
 class CallsRun implements Run {
   readonly #k: DirectKernel;
+  readonly #config: KernelConfig;
   readonly #programs: Program[] = [];
   readonly #checks: CallsProgram['checks'];
+  readonly #crashChecks: CallsProgram['crashChecks'];
   readonly #faults: FaultBook;
-  #problem: { kind: string; title: string } | null = null;
+  #journal: Journal | null = null;
+  /** What the crash may leave, once it has come; then what it has left. */
+  #crash: readonly Survivor[] | null = null;
+  #left: Survivor | null = null;
+  #gaveUp: string | null = null;
   #version = 0;
-  /** Programs that found nothing to go on with, and when. */
-  readonly #blocked = new Map<Program, number>();
+  /** Calls that found nothing to go on with, by what is asked, and when. */
+  readonly #blocked = new Map<object, number>();
 
-  constructor({ config, bodies, checks }: CallsProgram, faults: readonly Fault[]) {
+  private constructor(program: CallsProgram, faults: readonly Fault[]) {
     // A kernel is built for every schedule: with a small hash table.
-    this.#k = boot_direct({ dhash_entries: HASH, ...config });
-    this.#checks = checks;
-    this.#faults = new FaultBook(faults);
-    const init = init_of(this.#k);
-    if (config.files !== undefined) populate(processOf(this.#k, init), config.files);
-    for (const { name, body, threadOf } of bodies) {
-      const parent = this.#programs.find((other) => other.name === threadOf)?.task ?? init;
-      const task = copy_process(this.#k, parent, threadOf !== undefined) as TaskStruct;
-      const code = body(ASKING) as unknown as Program['code'];
-      const program: Program = { name, task, code, wants: null, seen: '', outcome: null };
-      this.#programs.push(program);
-      this.#resume(program, undefined);
-    }
+    this.#config = { dhash_entries: HASH, ...program.config };
+    this.#k = boot_direct(this.#config);
+    this.#checks = program.checks;
+    this.#crashChecks = program.crashChecks;
+    this.#faults = new FaultBook([...(program.config.faults ?? []), ...faults]);
+    const { files } = program.config;
+    if (files !== undefined) populate(processOf(this.#k, init_of(this.#k)), files);
   }
 
-  #resume(program: Program, answer: unknown): void {
-    try {
-      const { done, value } = program.code.next(answer);
-      program.wants = done === true ? null : value;
-      if (done === true && value !== undefined) program.outcome = showValue(value);
-    } catch (error) {
-      program.wants = null;
-      this.#problem = {
-        kind: 'program',
-        title: `${program.name}: ${error instanceof Error ? error.message : String(error)}`,
-      };
+  static async start(program: CallsProgram, options: CallsOptions): Promise<CallsRun> {
+    const run = new CallsRun(program, options.faults ?? []);
+    const init = init_of(run.#k);
+    const tasks = new Map<string, TaskStruct>();
+    for (const { name, threadOf } of [...program.bodies, ...program.asyncBodies]) {
+      const parent = threadOf === undefined ? init : tasks.get(threadOf)!;
+      tasks.set(name, copy_process(run.#k, parent, threadOf !== undefined) as TaskStruct);
     }
+    if (options.crash !== undefined) {
+      run.#journal = new Journal(run.#k, [...tasks.values()], options.crash);
+    }
+    for (const { name, body } of program.bodies) {
+      run.#programs.push(new GeneratorProgram(name, tasks.get(name)!, body));
+    }
+    for (const { name, body } of program.asyncBodies) {
+      run.#programs.push(await AsyncProgram.start(name, tasks.get(name)!, body));
+    }
+    return run;
   }
 
-  #ready(): Program[] {
-    return this.#programs.filter(
-      (program) => program.wants !== null && this.#blocked.get(program) !== this.#version,
-    );
+  #ready(): Choice[] {
+    const ready: Choice[] = [];
+    for (const program of this.#programs) {
+      for (const [request, asked] of program.asks.entries()) {
+        if (this.#blocked.get(asked) === this.#version) continue;
+        ready.push({ program, request, fault: null });
+        for (const fault of this.#faults.possible(program.task, asked.name, asked.args)) {
+          ready.push({ program, request, fault });
+        }
+      }
+    }
+    return ready;
   }
 
   choices(): readonly Call[] {
-    if (this.#problem !== null) return [];
-    return this.#ready().map(({ name, wants }) => ({
-      task: name,
-      label: labelOf(wants!.name, wants!.args),
-    }));
+    if (this.#left !== null || this.#failure() !== null) return [];
+    if (this.#crash !== null) {
+      return this.#crash.map(({ lost }) => ({
+        task: MACHINE,
+        label:
+          lost.length === 0
+            ? 'starts again: nothing is lost'
+            : `starts again without ${lost.join(', ')}`,
+      }));
+    }
+    const calls = this.#ready().map(({ program, request, fault }): Call => {
+      const { name, args } = program.asks[request];
+      const label = labelOf(name, args);
+      return {
+        task: program.name,
+        label: fault === null ? label : `${label} (${this.#faults.show(fault)})`,
+      };
+    });
+    if (this.#journal !== null) calls.push({ task: MACHINE, label: 'crashes' });
+    return calls;
   }
 
-  step(choice: number): string {
-    const program = this.#ready()[choice];
-    const { name, args } = program.wants!;
+  step(choice: number): string | Promise<string> {
+    if (this.#crash !== null) {
+      this.#left = this.#crash[choice];
+      return '';
+    }
+    const ready = this.#ready();
+    if (choice === ready.length) {
+      this.#crash = this.#journal!.survivors() ?? [];
+      if (this.#crash.length === 0) this.#gaveUp = 'a crash may leave too much: sync more often';
+      return '';
+    }
+    const { program, request, fault } = ready[choice];
+    const asked = program.asks[request];
+    const { name, args } = asked;
     const body = direct_calls[name] as (k: unknown, t: unknown, ...args: unknown[]) => unknown;
     let answer: unknown;
     try {
-      answer = this.#faults.call(program.task, name, args, (use) =>
-        body(this.#k, program.task, ...use),
+      answer = this.#faults.call(
+        program.task,
+        name,
+        args,
+        (use) => {
+          const made = body(this.#k, program.task, ...use);
+          this.#log(program, name, use, made);
+          return made;
+        },
+        fault,
       );
     } catch (error) {
       if (!wouldBlock(error)) throw error;
-      this.#blocked.set(program, this.#version);
+      this.#blocked.set(asked, this.#version);
       return 'waits';
     }
     this.#version += 1;
-    program.seen += `${JSON.stringify(answer)}\n`;
-    this.#resume(program, answer);
-    return showAnswer(answer);
+    const shown = showAnswer(answer);
+    const done = program.answer(request, answer);
+    return done === undefined ? shown : done.then(() => shown);
+  }
+
+  /** Tell the journal what a call has done. */
+  #log(program: Program, name: string, args: readonly unknown[], answer: unknown): void {
+    if (this.#journal === null) return;
+    this.#journal.note(`${program.name}'s ${labelOf(name, args)}`);
+    if (typeof answer === 'number' && answer < 0) return;
+    if (name === 'sync') this.#journal.syncedAll();
+    else if (name === 'fsync' || name === 'fdatasync') {
+      this.#journal.synced(program.task, args[0] as number);
+    }
   }
 
   key(): string {
-    const waiting = this.#programs.map((program) => this.#blocked.get(program) === this.#version);
+    if (this.#left !== null) {
+      return JSON.stringify([keyOf(this.#left.image), this.#ended(), clock_of(this.#k)]);
+    }
+    const waiting = this.#programs.map(({ asks }) =>
+      asks.map((asked) => this.#blocked.get(asked) === this.#version),
+    );
     return JSON.stringify([
+      this.#crash !== null,
       this.#programs.map(({ seen }) => seen),
       waiting,
       this.#faults.key,
+      this.#journal?.key,
       digest(
         this.#k,
         this.#programs.map(({ task }) => task),
@@ -154,38 +239,74 @@ class CallsRun implements Run {
     ]);
   }
 
-  problem(): { kind: string; title: string } | null {
-    if (this.#problem !== null) return this.#problem;
-    if (this.#ready().length > 0) return null;
-    const waiting = this.#programs.filter(({ wants }) => wants !== null);
+  atEnd(): boolean {
+    return this.#crash === null && this.#ready().length === 0;
+  }
+
+  gaveUp(): string | null {
+    return this.#gaveUp;
+  }
+
+  /** What a program has thrown. */
+  #failure(): Problem | null {
+    const failed = this.#programs.find(({ problem }) => problem !== null);
+    return failed === undefined ? null : { kind: 'program', title: failed.problem! };
+  }
+
+  problem(): Problem | null {
+    const failure = this.#failure();
+    if (failure !== null) return failure;
+    if (this.#left !== null) return this.#afterCrash(this.#left);
+    if (!this.atEnd()) return null;
+    const waiting = this.#programs.filter(({ hasEnded }) => !hasEnded);
     if (waiting.length > 0) {
-      const names = waiting.map(
-        ({ name, wants }) => `${name} in ${labelOf(wants!.name, wants!.args)}`,
-      );
+      const names = waiting.map(({ name, asks }) => {
+        const calls = asks.map((asked) => labelOf(asked.name, asked.args));
+        return `${name} in ${calls.length === 0 ? 'something that is no call' : calls.join(' and ')}`;
+      });
       return { kind: 'deadlock', title: `waits for ever: ${names.join(', ')}` };
     }
-    const init = processOf(this.#k, init_of(this.#k));
     for (const check of this.#checks) {
-      try {
-        const wrong = this.#check(check, init);
-        if (typeof wrong === 'string') return { kind: 'check', title: wrong };
-      } catch (error) {
-        return { kind: 'check', title: error instanceof Error ? error.message : String(error) };
-      }
+      const wrong = this.#ask(this.#k, check);
+      if (wrong !== null) return { kind: 'check', title: wrong };
     }
     return null;
   }
 
-  #check(check: Check, init: Process): unknown {
-    const answer = check({ ...init, ...ASKING }) as unknown;
-    if (!isIterator(answer)) return answer;
-    let step = answer.next(undefined);
-    while (step.done !== true) {
-      const { name, args } = step.value;
-      const body = direct_calls[name] as (k: unknown, t: unknown, ...args: unknown[]) => unknown;
-      step = answer.next(body(this.#k, init_of(this.#k), ...args));
+  /** Start again with what is left, and look whether all is well. */
+  #afterCrash({ image }: Survivor): Problem | null {
+    if (this.#crashChecks.length === 0) return null;
+    const k = boot_direct(this.#config);
+    set_clock(k, clock_of(this.#k));
+    restore(processOf(k, init_of(k)), image);
+    for (const check of this.#crashChecks) {
+      const wrong = this.#ask(k, (init) => check(init, this.#ended()));
+      if (wrong !== null) return { kind: 'crash', title: wrong };
     }
-    return step.value;
+    return null;
+  }
+
+  #ended(): Readonly<Record<string, unknown>> {
+    const ended = this.#programs.filter(({ hasEnded }) => hasEnded);
+    return Object.fromEntries(ended.map(({ name, value }) => [name, value]));
+  }
+
+  /** @returns what a check says is wrong */
+  #ask(k: DirectKernel, check: Check): string | null {
+    const task = init_of(k);
+    const make: Maker = (name, args) =>
+      (direct_calls[name] as (k: unknown, t: unknown, ...args: unknown[]) => unknown)(
+        k,
+        task,
+        ...args,
+      );
+    try {
+      const answer = check({ ...processOf(k, task), ...ASKING });
+      const wrong: unknown = isIterator(answer) ? drive(answer, make) : answer;
+      return typeof wrong === 'string' ? wrong : null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
   }
 
   outcomes(): readonly string[] {
@@ -195,6 +316,6 @@ class CallsRun implements Run {
   }
 }
 
-function isIterator(value: unknown): value is Program['code'] {
+function isIterator(value: unknown): value is ReturnType<Body> {
   return typeof value === 'object' && value !== null && 'next' in value;
 }

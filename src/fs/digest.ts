@@ -5,36 +5,7 @@
 
 import type { TaskStruct } from '../vfs/index.js';
 import { clock_of, init_of, type DirectKernel } from './direct.js';
-
-interface PlainDentry {
-  d_inode: PlainInode | null;
-  d_name: string | { readonly name: string };
-  d_parent: PlainDentry | null;
-  d_hash_pprev: object | null;
-}
-
-type PlainInode = Record<string, unknown> & {
-  i_names: Map<number, PlainDentry> | null;
-  i_pages: Map<number, Uint8Array> | null;
-  i_sb: Record<string, unknown>;
-};
-
-interface PlainFile {
-  f_pos: number;
-  f_flags: number;
-  f_inode: PlainInode | null;
-  f_dentry: PlainDentry | null;
-}
-
-interface PlainTask {
-  files: {
-    fd: Map<number, PlainFile> | null;
-    close_on_exec: Map<number, number> | null;
-  } | null;
-  fs: { umask: number; pwd: PlainDentry | null; root: PlainDentry | null } | null;
-  children: Iterable<PlainTask> | null;
-  [field: string]: unknown;
-}
+import type { PlainDentry, PlainInode, PlainTask } from './plain.js';
 
 const INODE_FIELDS = [
   'i_ino',

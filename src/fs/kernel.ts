@@ -6,9 +6,17 @@
 import { MisuseError } from '../machine/index.js';
 import { boot_direct, clock_of, init_of, set_clock } from './direct.js';
 import { exploreAccesses, type AccessOptions } from './accesses.js';
-import { exploreCalls, type CallsOptions, type Check, type Named } from './calls.js';
+import {
+  exploreCalls,
+  type CallsOptions,
+  type Check,
+  type CrashCheck,
+  type Named,
+} from './calls.js';
+import { FaultBook } from './faults.js';
 import { createNodeFs } from './node/index.js';
 import type { NodeFs } from './node/types.js';
+import type { AsyncBody } from './programs.js';
 import type { FsReport } from './report.js';
 import { populate, type Body, type KernelConfig } from './setup.js';
 import { processOf, type Process } from './sys.js';
@@ -28,8 +36,15 @@ export interface Kernel {
   now: number;
   /** Add a program to those that are explored: a process, or a thread of one that was added. */
   spawn(name: string, body: Body, options?: { readonly threadOf?: string }): void;
+  /**
+   * Add a program that is written for Node: an async function that is given a `node:fs`. Each call
+   * that its promises make is a step, so that readFile is several.
+   */
+  spawnAsync(name: string, body: AsyncBody): void;
   /** What must be true when all programs have ended. */
   finally(check: Check): void;
+  /** What must be true after a crash, wherever it comes and whatever survives. */
+  afterCrash(check: CrashCheck): void;
   /** Run every interleaving of the programs. */
   explore(options?: FsExploreOptions): Promise<FsReport>;
 }
@@ -37,10 +52,24 @@ export interface Kernel {
 /** A kernel. Two kernels share nothing. */
 export function createKernel(config: KernelConfig = {}): Kernel {
   const k = boot_direct(config);
-  const init = processOf(k, init_of(k));
-  if (config.files !== undefined) populate(init, config.files);
+  if (config.files !== undefined) populate(processOf(k, init_of(k)), config.files);
+  const { faults = [] } = config;
+  const book = new FaultBook(faults);
+  const init =
+    faults.length === 0
+      ? processOf(k, init_of(k))
+      : processOf(k, init_of(k), (...call) => book.call(...call));
   const bodies: Named<Body>[] = [];
+  const asyncBodies: Named<AsyncBody>[] = [];
   const checks: Check[] = [];
+  const crashChecks: CrashCheck[] = [];
+  const isTaken = (name: string): boolean =>
+    [...bodies, ...asyncBodies].some((other) => other.name === name);
+  const refuseTaken = (name: string): void => {
+    if (isTaken(name)) {
+      throw new MisuseError(`there is a program '${name}' already: give this one another name`);
+    }
+  };
   return {
     init,
     fs: createNodeFs(init),
@@ -51,20 +80,43 @@ export function createKernel(config: KernelConfig = {}): Kernel {
       set_clock(k, value);
     },
     spawn: (name, body, { threadOf } = {}) => {
-      if (bodies.some((other) => other.name === name)) {
-        throw new MisuseError(`there is a program '${name}' already: give this one another name`);
-      }
+      refuseTaken(name);
       if (threadOf !== undefined && !bodies.some((other) => other.name === threadOf)) {
         throw new MisuseError(`there is no program '${threadOf}' yet: spawn it first`);
       }
       bodies.push({ name, body, ...(threadOf === undefined ? {} : { threadOf }) });
     },
+    spawnAsync: (name, body) => {
+      refuseTaken(name);
+      asyncBodies.push({ name, body });
+    },
     finally: (check) => {
       checks.push(check);
     },
-    explore: (options = {}) =>
-      options.granularity === 'access'
-        ? Promise.resolve(exploreAccesses({ config, bodies, checks }, options))
-        : exploreCalls({ config, bodies, checks }, options),
+    afterCrash: (check) => {
+      crashChecks.push(check);
+    },
+    explore: async (options = {}) => {
+      if (options.granularity === 'access') {
+        refuseByAccess(asyncBodies, config);
+        return exploreAccesses({ config, bodies, checks }, options);
+      }
+      if (options.crash === undefined && crashChecks.length > 0) {
+        throw new MisuseError("afterCrash needs crashes: explore({ crash: 'posix' })");
+      }
+      return exploreCalls({ config, bodies, asyncBodies, checks, crashChecks }, options);
+    },
   };
+}
+
+/** What exists only call by call. */
+function refuseByAccess(asyncBodies: readonly Named<AsyncBody>[], config: KernelConfig): void {
+  if (asyncBodies.length > 0) {
+    throw new MisuseError(
+      'access by access, programs are generators: k.spawn(name, function* ...)',
+    );
+  }
+  if ((config.faults ?? []).length > 0) {
+    throw new MisuseError('access by access, no faults are injected: leave out `faults`');
+  }
 }

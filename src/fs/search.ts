@@ -14,6 +14,10 @@ export interface Run {
   choices(): readonly Call[];
   /** Take a decision. @returns what came of it, for the story */
   step(choice: number): string | Promise<string>;
+  /** Have all programs come to their end, or wait for ever? A crash may still come. */
+  atEnd(): boolean;
+  /** Why not everything can be tried from here on. */
+  gaveUp(): string | null;
   /** Equal texts mean equal futures. */
   key(): string;
   /** What is wrong so far or, with nothing left to choose, at the end. */
@@ -63,10 +67,11 @@ export async function search(
     }
     memo.set(key, 0);
     const count = run.choices().length;
-    let paths = 0;
-    if (count === 0) {
+    reason ??= run.gaveUp();
+    const atEnd = run.atEnd();
+    let paths = atEnd || count === 0 ? 1 : 0;
+    if (atEnd) {
       ends += 1;
-      paths = 1;
       for (const outcome of new Set(run.outcomes())) {
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       }
@@ -116,25 +121,30 @@ async function smallest(
   for (let switches = 0; switches < bound; switches += 1) {
     const seen = new Set<string>();
     const find = async (
+      run: Run,
       path: readonly number[],
       last: string,
       left: number,
     ): Promise<number[] | null> => {
-      const run = await begin(path);
       if (run.problem() !== null) return [...path];
       const key = `${last} ${left} ${run.key()}`;
       if (seen.has(key) || visited > max) return null;
       seen.add(key);
       visited += 1;
-      for (const [choice, { task }] of run.choices().entries()) {
+      let spare: Run | null = run;
+      for (const [choice, { task }] of [...run.choices()].entries()) {
         const cost = last === '' || last === task ? 0 : 1;
         if (cost > left) continue;
-        const found = await find([...path, choice], task, left - cost);
+        // The first child goes on with this run, the others begin anew.
+        const next: Run = spare ?? (await begin(path));
+        spare = null;
+        await next.step(choice);
+        const found = await find(next, [...path, choice], task, left - cost);
         if (found !== null) return found;
       }
       return null;
     };
-    const found = await find([], '', switches);
+    const found = await find(await begin([]), [], '', switches);
     if (found !== null) return bugOf(begin, found, visited <= max);
   }
   return bugOf(begin, failing, visited <= max);

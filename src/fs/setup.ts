@@ -4,6 +4,7 @@
 
 import { MisuseError, type Task } from '../machine/index.js';
 import { O, type FsOptions } from '../vfs/index.js';
+import type { Fault } from './faults.js';
 import type { Process, Sys } from './sys.js';
 
 /** What a kernel is made with. */
@@ -13,6 +14,8 @@ export interface KernelConfig extends Omit<
 > {
   /** Files that exist from the start; directories are made as needed. A path ending in `/` is one. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Errors that calls are made to return: those made at once, and call by call when exploring. */
+  readonly faults?: readonly Fault[];
 }
 
 /** {@link populate} on the simulated machine. */

@@ -46,19 +46,31 @@ export interface Process extends SyncSys {
 /** The names of all calls. */
 export const CALL_NAMES = Object.keys(direct_calls) as (keyof Calls)[];
 
-/** A process's calls on a kernel of the direct build. */
-export function processOf(k: DirectKernel, task: TaskStruct): Process {
+/** Makes a call, or something else in its place. */
+export type CallFilter = (
+  task: object,
+  name: string,
+  args: readonly unknown[],
+  make: (args: readonly unknown[]) => unknown,
+) => unknown;
+
+/** A process's calls on a kernel of the direct build, each by way of a filter if there is one. */
+export function processOf(k: DirectKernel, task: TaskStruct, filter?: CallFilter): Process {
   const calls: Record<string, unknown> = {};
   for (const name of CALL_NAMES) {
     const body = direct_calls[name] as (k: unknown, t: unknown, ...args: unknown[]) => unknown;
-    calls[`${name}Sync`] = (...args: unknown[]) => body(k, task, ...args);
+    calls[`${name}Sync`] =
+      filter === undefined
+        ? (...args: unknown[]) => body(k, task, ...args)
+        : (...args: unknown[]) =>
+            filter(task, name, args, (use: readonly unknown[]) => body(k, task, ...use));
   }
   const start = (thread: boolean): Process => {
     const child = copy_process(k, task, thread);
     if (typeof child === 'number') {
       throw new MisuseError(`no new process: error ${child}; wait for those that have ended`);
     }
-    return processOf(k, child);
+    return processOf(k, child, filter);
   };
   calls['readIntoSync'] = (
     fd: number,

@@ -120,6 +120,10 @@ export const syscall_table = {
   *fdatasync(k: FsKernel, t: TaskStruct, fd: number): Task<number> {
     return yield* k.sys_fsync(t, fd);
   },
+  /** Everything is written back; memory has nothing to write. */
+  *sync(_k: FsKernel, _t: TaskStruct): Task<number> {
+    return 0;
+  },
   *ftruncate(k: FsKernel, t: TaskStruct, fd: number, size: number): Task<number> {
     return yield* k.sys_ftruncate(t, fd, size);
   },
