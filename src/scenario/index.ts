@@ -4,6 +4,7 @@ import { MisuseError } from '../machine/index.js';
 import { nearest } from '../vfs/index.js';
 import { LESSON_SCENARIOS } from './catalogue/lessons/index.js';
 import { RACES } from './catalogue/races/index.js';
+import { stall } from './catalogue/rcu/stall.js';
 import { STASH_SCENARIOS } from './catalogue/stash.js';
 import type { Scenario } from './scenario.js';
 import type { Variant } from './variant.js';
@@ -42,7 +43,12 @@ export type { Variant } from './variant.js';
 export { WEAK_MEMORY_RACES, type WeakMemoryRace } from './catalogue/races/weak-memory.js';
 
 /** Every shipped scenario. */
-export const SCENARIOS: readonly Scenario[] = [...STASH_SCENARIOS, ...RACES, ...LESSON_SCENARIOS];
+export const SCENARIOS: readonly Scenario[] = [
+  ...STASH_SCENARIOS,
+  ...RACES,
+  stall,
+  ...LESSON_SCENARIOS,
+];
 
 /** The scenario of this name. @throws MisuseError that names the nearest */
 export function findScenario(name: string): Scenario {

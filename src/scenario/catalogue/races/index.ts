@@ -52,6 +52,16 @@ import { m06 } from './m06-not-zero.js';
 import { m07, m07b } from './m07-clear-late.js';
 import { m08 } from './m08-blind-no-delete.js';
 import { acl_cache } from './bench-acl-cache.js';
+import { afs_callback } from './bench-afs-callback.js';
+import { evict_in_lru } from './bench-evict-in-lru.js';
+import { invalidate_loop } from './bench-invalidate-loop.js';
+import { kfree_barrier } from './bench-kfree-barrier.js';
+import { lock_mount } from './bench-lock-mount.js';
+import { lru_flags } from './bench-lru-flags.js';
+import { ns_file } from './bench-ns-file.js';
+import { pidfd_info_leak } from './bench-pidfd-info.js';
+import { proc_sysctl } from './bench-proc-sysctl.js';
+import { xfs_reclaimed } from './bench-xfs-reclaimed.js';
 import { configfs_walk } from './bench-configfs-walk.js';
 
 /**
@@ -119,4 +129,14 @@ export const RACES: readonly Scenario[] = [
   m08,
   acl_cache,
   configfs_walk,
+  afs_callback,
+  evict_in_lru,
+  invalidate_loop,
+  kfree_barrier,
+  lock_mount,
+  lru_flags,
+  ns_file,
+  pidfd_info_leak,
+  proc_sysctl,
+  xfs_reclaimed,
 ];
