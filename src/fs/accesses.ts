@@ -141,6 +141,7 @@ function build(
     const task = machine.boot(() => k.copy_process(parent, threadOf !== undefined));
     if (typeof task === 'number') throw new MisuseError(`no process for ${name}: error ${task}`);
     tasks.set(name, task);
+    k.programs.add(task);
   }
   const slots: Outcome[] = [];
   const programs = bodies.map(({ name, body }) => {

@@ -4,6 +4,7 @@
  */
 
 import type { TaskStruct } from '../vfs/index.js';
+import { identities, standsFor, taskIdentity } from './digest-identities.js';
 import { clock_of, init_of, type DirectKernel } from './direct.js';
 import type { PlainDentry, PlainInode, PlainTask } from './plain.js';
 
@@ -42,6 +43,7 @@ export function digest(k: DirectKernel, tasks: readonly TaskStruct[]): string {
       supers.add(node.i_sb);
       parts.push('i');
       for (const field of INODE_FIELDS) parts.push(node[field]);
+      parts.push(standsFor(node['i_private']));
       for (const [index, page] of node.i_pages ?? []) parts.push(index, bytesOf(page));
       for (const child of node.i_names?.values() ?? []) dentry(child);
     });
@@ -59,8 +61,8 @@ export function digest(k: DirectKernel, tasks: readonly TaskStruct[]): string {
   };
   const process = (task: PlainTask): void => {
     once(task, () => {
-      const { pid, exit_state, exit_code, uid, gid, rlimit_nofile } = task;
-      parts.push('t', pid, exit_state, exit_code, uid, gid, rlimit_nofile);
+      const { pid, uid, gid, rlimit_nofile } = task;
+      parts.push('t', pid, uid, gid, rlimit_nofile, taskIdentity(task));
       const { files, fs } = task;
       if (files !== null) {
         once(files, () => {
@@ -95,8 +97,7 @@ export function digest(k: DirectKernel, tasks: readonly TaskStruct[]): string {
     const free = sb['s_free_inos'] as { items: readonly number[] } | null;
     parts.push(sb['s_last_ino'], free?.items ?? null, sb['s_generation'], sb['s_blocks_used']);
   }
-  const { last } = k.pids as unknown as { last: number };
-  parts.push(last);
+  parts.push(identities(k));
   return JSON.stringify(parts);
 }
 

@@ -35,7 +35,12 @@ interface Generated {
       count: number,
       pos: number,
     ): Uint8Array | number;
-    copy_process(k: DirectKernel, parent: TaskStruct, thread: boolean): TaskStruct | number;
+    copy_process(
+      k: DirectKernel,
+      parent: TaskStruct,
+      thread: boolean,
+      flags: number,
+    ): TaskStruct | number;
   };
   readonly Machine: new () => object;
   readonly WouldBlock: new (message: string) => Error;
@@ -56,8 +61,9 @@ export function copy_process(
   k: DirectKernel,
   parent: TaskStruct,
   thread: boolean,
+  flags = 0,
 ): TaskStruct | number {
-  return direct.fs_functions.copy_process(k, parent, thread);
+  return direct.fs_functions.copy_process(k, parent, thread, flags);
 }
 
 /**

@@ -1,5 +1,11 @@
 /** dentrylab/fs: filesystems for tests, in one schedule or in all of them. */
-export { F, O, RENAME, WNOHANG, type FileStat } from '../vfs/index.js';
+export { F, O, RENAME, type FileStat } from '../vfs/index.js';
+export { CLD, P, SIG, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED } from '../vfs/index.js';
+export { CLONE, CLONE_PIDFD, CLONE_THREAD, LISTNS_CURRENT_USER, NS } from '../vfs/index.js';
+export { FS_IOC_GETVERSION, PIDFD, PIDFD_GET, PIDFD_GET_INFO } from '../vfs/index.js';
+export { PIDFD_INFO, PIDFD_SIGNAL, POLL } from '../vfs/index.js';
+export { AT, FD_NSFS_ROOT, FD_PIDFS_ROOT, FILEID, OPEN_TREE } from '../vfs/index.js';
+export type { FileHandle, PidfdInfo, SigInfo } from '../vfs/index.js';
 export { E, errnoName } from '../machine/index.js';
 export { createKernel, type FsExploreOptions, type Kernel } from './kernel.js';
 export type { Body, KernelConfig } from './setup.js';

@@ -37,8 +37,8 @@ export interface Process extends SyncSys {
     length?: number,
     pos?: number,
   ): number;
-  /** A child with copies of descriptors, place and credentials. */
-  forkSync(): Process;
+  /** A child with copies of descriptors, place and credentials. @param flags of CLONE: which namespaces are new */
+  forkSync(flags?: number): Process;
   /** A thread: descriptors and place are shared. */
   threadSync(): Process;
 }
@@ -65,8 +65,8 @@ export function processOf(k: DirectKernel, task: TaskStruct, filter?: CallFilter
         : (...args: unknown[]) =>
             filter(task, name, args, (use: readonly unknown[]) => body(k, task, ...use));
   }
-  const start = (thread: boolean): Process => {
-    const child = copy_process(k, task, thread);
+  const start = (thread: boolean, flags = 0): Process => {
+    const child = copy_process(k, task, thread, flags);
     if (typeof child === 'number') {
       throw new MisuseError(`no new process: error ${child}; wait for those that have ended`);
     }
@@ -79,7 +79,7 @@ export function processOf(k: DirectKernel, task: TaskStruct, filter?: CallFilter
     length = buffer.length - offset,
     pos = -1,
   ) => read_into(k, task, fd, buffer, offset, length, pos);
-  calls['forkSync'] = () => start(false);
+  calls['forkSync'] = (flags = 0) => start(false, flags);
   calls['threadSync'] = () => start(true);
   return calls as unknown as Process;
 }

@@ -102,14 +102,14 @@ export function fs_at_rest(machine: Machine, k: FsKernel): void {
     if (fs.count.value <= 0) continue;
     for (const cell of [fs.root, fs.pwd, fs.root_mnt, fs.pwd_mnt]) owe(cell.value);
   }
-  const mounts = live(machine, Mount);
+  const mounts = [...live(machine, Mount), k.pidfs_mnt, k.nsfs_mnt];
   for (const mount of mounts) {
     if (mount.mnt_count.value > 0) owe(mount.mnt_root.value);
     if (k.mount_table.mounts.value?.includes(mount) === true) {
       owe(mount.mnt_mountpoint.value);
       owe(mount.mnt_parent.value);
       owe(mount);
-    } else if (mount.mnt_parent.value === null) owe(mount);
+    } else if (mount.mnt_parent.value === null && !mount.detached.value) owe(mount);
   }
   const dentries = live(machine, Dentry);
   for (const dentry of dentries) {

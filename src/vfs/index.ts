@@ -17,11 +17,30 @@ export { fs_functions } from './fs-functions.js';
 export { create_fs_kernel, type FsKernel, type FsOptions } from './fs-kernel.js';
 export type { Bytes } from './platform/index.js';
 export { TaskStruct } from './process/structs.js';
-export { WNOHANG } from './process/process.js';
+export { CLD, P, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED } from './process/wait.js';
+export { SIG } from './process/signal.js';
+export { CLONE, NS_TYPES } from './ns/structs.js';
+export {
+  FS_IOC_GETVERSION,
+  LISTNS_CURRENT_USER,
+  NS,
+  PIDFD_GET,
+  PIDFD_GET_INFO,
+} from './nsfs/nsfd.js';
+export { PIDFD, PIDFD_INFO, PIDFD_SIGNAL, POLL } from './pidfs/pidfd.js';
+export { AT, FD_NSFS_ROOT, FD_PIDFS_ROOT, FILEID } from './syscall/handle.js';
+export { OPEN_TREE } from './syscall/mount.js';
 export { F, STAT_FIELDS } from './syscall/io.js';
 export type { Attr } from './syscall/attr.js';
 export { RENAME } from './syscall/rename.js';
 export { O } from './syscall/flags.js';
 export { exit_to_user_mode } from './fs-rules.js';
+export {
+  CLONE_PIDFD,
+  CLONE_THREAD,
+  type FileHandle,
+  type PidfdInfo,
+  type SigInfo,
+} from './syscall/identity-table.js';
 export { syscall_table, type FileStat } from './syscall/table.js';
 export { NAMEI_BRANCHES } from './walk/namei.js';

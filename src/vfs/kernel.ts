@@ -60,6 +60,11 @@ export interface KernelOptions extends DcacheOptions {
   /** What stashed dentries hook, and the flags they start with. */
   readonly d_op?: DentryOperations;
   readonly d_flags?: number;
+  /** The super blocks of pidfs and nsfs, if they are to do more than keep a stash. */
+  readonly supers?: {
+    readonly pidfs: (d_op: DentryOperations, d_flags: number) => SuperBlock;
+    readonly nsfs: (d_op: DentryOperations, d_flags: number) => SuperBlock;
+  };
   /** Names of invariants whose rules keep silent, to see what comes of breaking them. */
   readonly unruled?: readonly string[];
   /** Called for every object a slab makes. */
@@ -136,10 +141,12 @@ export function create_kernel(machine: Machine, options: KernelOptions = {}): Vf
     pidfs_ino: machine.global(new InoCounter(RESERVED_PIDS), 'pidfs_ino'),
     ns_ida: machine.global(new Ida(PROC_DYNAMIC_FIRST), 'proc_inum_ida'),
     pidfs: machine.global(
-      new SuperBlock('pidfs', pidfs_sops, d_op, d_flags, pidfs_stashed_ops as never),
+      options.supers?.pidfs(d_op, d_flags) ??
+        new SuperBlock('pidfs', pidfs_sops, d_op, d_flags, pidfs_stashed_ops as never),
     ),
     nsfs: machine.global(
-      new SuperBlock('nsfs', nsfs_sops, d_op, d_flags, nsfs_stashed_ops as never),
+      options.supers?.nsfs(d_op, d_flags) ??
+        new SuperBlock('nsfs', nsfs_sops, d_op, d_flags, nsfs_stashed_ops as never),
     ),
     i_ino_of: old && options.bits_per_long === 32 ? low_word : (number: number) => number,
     bag: <T>(items: readonly T[]): List<T> => machine.store.values.bag(items),

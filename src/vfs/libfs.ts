@@ -114,12 +114,17 @@ export function* path_from_new_dentry(
 ): Task<Dentry | ErrPtr> {
   const dentry = yield* k.prepare_anon_dentry(stashed, sb, data);
   if (IS_ERR(dentry)) return dentry;
-  const winner = yield* k.stash_dentry(stashed, dentry);
+  const { stash_dentry: own } = sb.s_fs_info;
+  const winner =
+    own === undefined
+      ? yield* k.stash_dentry(stashed, dentry)
+      : yield* own(k as never, stashed, dentry);
   if (winner !== dentry) {
     // dput may sleep, so the loser goes here, after stash_dentry has left RCU.
     yield* cover(LOST);
     yield* k.dput(dentry);
   }
+  if (IS_ERR(winner)) return winner;
   return yield* k.check_stashed(winner, stashed, data);
 }
 

@@ -15,6 +15,8 @@ import {
   refcount_inc,
   Struct,
   WARN,
+  type Cell,
+  type ErrPtr,
   type List,
   type Task,
 } from '../machine/index.js';
@@ -29,6 +31,12 @@ export interface StashedOperations<T extends StashedObject> {
   readonly put_data: (k: never, data: T) => Task<void>;
   /** Fill in a private inode; it owns the caller's reference from here on. @returns 0 or -errno */
   readonly init_inode: (k: never, inode: Inode, data: T) => Task<number>;
+  /** Stash a private dentry, if not as stash_dentry does. @returns as that, or an error pointer */
+  readonly stash_dentry?: (
+    k: never,
+    stashed: Cell<Dentry | null>,
+    dentry: Dentry,
+  ) => Task<Dentry | ErrPtr>;
 }
 
 /** Open handles of one object, for the invariants; the kernel has no such list. */
@@ -50,7 +58,7 @@ export class Handles extends Struct {
 }
 
 export abstract class StashedObject extends Struct {
-  readonly count = this.refcount('count', 1);
+  readonly count = this.counter();
   readonly stashed = this.cell<Dentry | null>('stashed', null);
   readonly ino = this.cell('ino', 0);
   readonly handles: Handles;
@@ -58,6 +66,11 @@ export abstract class StashedObject extends Struct {
   constructor(kind: string, handles: Handles) {
     super(kind);
     this.handles = handles;
+  }
+
+  /** The count of references; one that may be refused is a cell like others. */
+  protected counter(): Cell<number> {
+    return this.refcount('count', 1);
   }
 }
 

@@ -66,6 +66,9 @@ const NOTHING = new Set([
   'inspect',
 ]);
 
+/** Fields whose address is kept and compared: each object has one reference to them. */
+const COMPARED = new Set(['stashed']);
+
 /** The inputs' hash: without a change nothing is built. */
 function stampOf(files) {
   const hash = createHash('sha256');
@@ -154,7 +157,14 @@ function unavailable(name) {
 
 /** A reference to the field `key` of an object. */
 function refClass(key) {
-  return `export class ${key} {
+  const single = `
+  static #known = new WeakMap();
+  static of(object) {
+    let ref = this.#known.get(object);
+    if (ref === undefined) this.#known.set(object, (ref = new ${key}(object)));
+    return ref;
+  }`;
+  return `export class ${key} {${COMPARED.has(key) ? single : ''}
   constructor(object) {
     this.object = object;
   }
@@ -207,11 +217,13 @@ function transformerOf(ts, checker, keys) {
         return f.createNewExpression(f.createIdentifier('__Ref'), undefined, [object, key]);
       }
       keys.add(key.text);
-      return f.createNewExpression(
-        f.createPropertyAccessExpression(f.createIdentifier('__refs'), key.text),
-        undefined,
-        [object],
-      );
+      const refs = f.createPropertyAccessExpression(f.createIdentifier('__refs'), key.text);
+      if (COMPARED.has(key.text)) {
+        return f.createCallExpression(f.createPropertyAccessExpression(refs, 'of'), undefined, [
+          object,
+        ]);
+      }
+      return f.createNewExpression(refs, undefined, [object]);
     };
     /** A cell as a value. */
     const asRef = (node) => {

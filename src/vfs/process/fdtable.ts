@@ -160,6 +160,26 @@ export function* do_dentry_open(
   yield* smp_store_release(file.f_count, 1);
 }
 
+/**
+ * A file on a dentry, whose reference it takes over. May sleep.
+ * @returns -ENFILE, -ENOMEM, with the reference given back. Source: fs/open.c
+ */
+export function* dentry_open(
+  k: FsKernel,
+  mount: Mount,
+  dentry: Dentry,
+  flags: number,
+): Task<File | number> {
+  const file = yield* k.alloc_empty_file(flags);
+  if (typeof file === 'number') {
+    yield* k.dput(dentry);
+    return file;
+  }
+  yield* k.mntget(mount);
+  yield* k.do_dentry_open(file, mount, dentry, (yield* READ_ONCE(dentry.d_inode)) as Inode);
+  return file;
+}
+
 /** Drop a reference; the last one closes. May sleep. Source: fs/file_table.c. */
 export function* fput(k: FsKernel, file: File): Task<void> {
   yield* might_sleep('fput');

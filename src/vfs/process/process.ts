@@ -1,59 +1,25 @@
 /**
- * Life of processes: fork, threads, exit, wait, reap.
+ * Making processes and threads.
  *
- * Invariant: tasklist_lock orders every change of parents, children and exit_state; a task is a
- * zombie until its parent, or who inherited it, has waited for it, and only then its number is
- * free. Mirrors kernel/fork.c, kernel/exit.c and kernel/pid.c.
+ * Invariant: a task is found under its number, and by its parent, only when it is whole; what a
+ * failed fork had taken is given back. Mirrors kernel/fork.c.
  */
 
 import {
   atomic_fetch_add,
-  await_until,
   E,
   kmem_cache_alloc,
   list_add,
-  list_del,
   READ_ONCE,
   spin_lock,
   spin_unlock,
   WRITE_ONCE,
   write,
-  type List,
   type Task,
 } from '../../machine/index.js';
 import type { FsKernel } from '../fs-kernel.js';
-import { xa_load, xa_store } from '../platform/index.js';
-import { EXIT, type FsStruct, type TaskStruct } from './structs.js';
-
-/** Lowest process number that is given out again after the first round. */
-const RESERVED_PIDS = 300;
-
-/** A number for a task: the next one, cyclic. @returns 0 if all are in use. Source: kernel/pid.c. */
-export function* alloc_pid_number(k: FsKernel, task: TaskStruct): Task<number> {
-  const { pids } = k;
-  yield* spin_lock(pids.lock);
-  const table = yield* READ_ONCE(pids.table);
-  let pid = (yield* READ_ONCE(pids.last)) + 1;
-  let tries = 0;
-  const first = Math.min(RESERVED_PIDS, pids.max - 1);
-  while (tries <= pids.max && (pid > pids.max || xa_load(table, pid) !== null)) {
-    pid = pid >= pids.max ? Math.min(first, 2) : pid + 1;
-    tries += 1;
-  }
-  if (tries > pids.max) {
-    yield* spin_unlock(pids.lock);
-    return 0;
-  }
-  yield* WRITE_ONCE(pids.last, pid);
-  yield* WRITE_ONCE(pids.table, xa_store(k, table, pid, task));
-  yield* spin_unlock(pids.lock);
-  return pid;
-}
-
-/** The task of a number, or null. Inside RCU or with what keeps the task. */
-export function* find_task_by_pid(k: FsKernel, pid: number): Task<TaskStruct | null> {
-  return xa_load(yield* READ_ONCE(k.pids.table), pid);
-}
+import { CLONE, SLOT, type Namespace } from '../ns/structs.js';
+import type { FilesStruct, FsStruct, TaskStruct } from './structs.js';
 
 function* copy_fs(k: FsKernel, from: FsStruct): Task<FsStruct | null> {
   const fs = yield* kmem_cache_alloc(k.fs_cache);
@@ -76,43 +42,95 @@ function* copy_fs(k: FsKernel, from: FsStruct): Task<FsStruct | null> {
   return fs;
 }
 
+/** What a child takes over from its parent, and what may fail of it. @returns 0 or -errno */
+function* copy_parts(
+  k: FsKernel,
+  parent: TaskStruct,
+  task: TaskStruct,
+  thread: boolean,
+  flags: number,
+): Task<number> {
+  yield* write(task.uid, yield* READ_ONCE(parent.uid));
+  yield* write(task.gid, yield* READ_ONCE(parent.gid));
+  yield* write(task.groups, yield* READ_ONCE(parent.groups));
+  yield* write(task.caps, yield* READ_ONCE(parent.caps));
+  yield* write(task.dumpable, yield* READ_ONCE(parent.dumpable));
+  yield* write(task.rlimit_nofile, yield* READ_ONCE(parent.rlimit_nofile));
+  let user_ns: Namespace | number = (yield* READ_ONCE(parent.user_ns))!;
+  if ((flags & CLONE.NEWUSER) !== 0) {
+    user_ns = yield* k.create_user_ns(parent);
+    if (typeof user_ns === 'number') return user_ns;
+    yield* write(task.caps, true);
+  } else yield* k.get_data(user_ns);
+  yield* k.ns_ref_active_get(user_ns);
+  yield* write<Namespace | null>(task.user_ns, user_ns);
+  const files = (yield* READ_ONCE(parent.files))!;
+  const fs = (yield* READ_ONCE(parent.fs))!;
+  if (thread) {
+    yield* atomic_fetch_add(files.count, 1);
+    yield* atomic_fetch_add(fs.count, 1);
+    yield* write<FilesStruct | null>(task.files, files);
+    yield* write<FsStruct | null>(task.fs, fs);
+  } else {
+    const table = yield* k.dup_fd(files);
+    yield* write<FilesStruct | null>(task.files, table);
+    if (table === null) return -E.ENOMEM;
+    const place = yield* copy_fs(k, fs);
+    yield* write<FsStruct | null>(task.fs, place);
+    if (place === null) return -E.ENOMEM;
+  }
+  return yield* k.copy_namespaces(flags, parent, task);
+}
+
+/** Give back what {@link copy_parts} took. May sleep. */
+function* free_task(k: FsKernel, task: TaskStruct): Task<void> {
+  const files = yield* READ_ONCE(task.files);
+  const fs = yield* READ_ONCE(task.fs);
+  if (files !== null) yield* k.put_files_struct(files);
+  if (fs !== null) yield* k.put_fs_struct(fs);
+  yield* k.switch_task_namespaces(task, null);
+  yield* k.exit_cred_namespaces(task);
+}
+
+/** Let go of the user namespace. May sleep. Source: kernel/cred.c. */
+export function* exit_cred_namespaces(k: FsKernel, task: TaskStruct): Task<void> {
+  const user_ns = yield* READ_ONCE(task.user_ns);
+  if (user_ns === null) return;
+  yield* WRITE_ONCE(task.user_ns, null);
+  yield* k.ns_ref_active_put(user_ns);
+  yield* k.put_ns(user_ns);
+}
+
 /**
  * A new process, or with `thread` a thread that shares files and place. May sleep.
- * @returns the task, or -EAGAIN without numbers, -ENOMEM. Source: kernel/fork.c, copy_process
+ * @param flags of CLONE_NEW*: which namespaces are new
+ * @returns the task; -EINVAL for a thread with namespaces of its own, -EPERM, -ENOSPC, -EAGAIN
+ *          without numbers, -ENOMEM. Source: kernel/fork.c
  */
 export function* copy_process(
   k: FsKernel,
   parent: TaskStruct,
   thread: boolean,
+  flags = 0,
 ): Task<TaskStruct | number> {
+  if (thread && (flags & (CLONE.NEWUSER | CLONE.NEWPID)) !== 0) return -E.EINVAL;
   const task = yield* kmem_cache_alloc(k.task_cache);
   if (task === null) return -E.ENOMEM;
-  const parent_files = (yield* READ_ONCE(parent.files))!;
-  const parent_fs = (yield* READ_ONCE(parent.fs))!;
-  let files = parent_files;
-  let fs = parent_fs;
-  if (thread) {
-    yield* atomic_fetch_add(files.count, 1);
-    yield* atomic_fetch_add(fs.count, 1);
-  } else {
-    files = (yield* k.dup_fd(parent_files)) ?? parent_files;
-    fs = (yield* copy_fs(k, parent_fs)) ?? parent_fs;
-    if (files === parent_files || fs === parent_fs) return -E.ENOMEM;
+  const error = yield* copy_parts(k, parent, task, thread, flags);
+  if (error < 0) {
+    yield* free_task(k, task);
+    return error;
   }
-  yield* write<unknown>(task.files, files);
-  yield* write<unknown>(task.fs, fs);
-  yield* write(task.uid, yield* READ_ONCE(parent.uid));
-  yield* write(task.gid, yield* READ_ONCE(parent.gid));
-  yield* write(task.rlimit_nofile, yield* READ_ONCE(parent.rlimit_nofile));
-  const pid = yield* k.alloc_pid_number(task);
-  if (pid === 0) {
-    yield* k.put_files_struct(files);
-    yield* k.put_fs_struct(fs);
-    return -E.EAGAIN;
+  const pid = yield* k.alloc_struct_pid(yield* k.pid_ns_for_children(task));
+  if (typeof pid === 'number') {
+    yield* free_task(k, task);
+    return pid;
   }
   const leader = thread ? (yield* READ_ONCE(parent.group_leader))! : task;
-  yield* WRITE_ONCE(task.pid, pid);
-  yield* WRITE_ONCE(task.tgid, thread ? yield* READ_ONCE(leader.pid) : pid);
+  const number = (yield* READ_ONCE(pid.numbers))!.items[1] as number;
+  yield* WRITE_ONCE(task.thread_pid, pid);
+  yield* WRITE_ONCE(task.pid, number);
+  yield* WRITE_ONCE(task.tgid, thread ? yield* READ_ONCE(leader.pid) : number);
   yield* spin_lock(k.tasklist.lock);
   yield* WRITE_ONCE(task.group_leader, leader);
   if (thread) {
@@ -123,9 +141,20 @@ export function* copy_process(
     yield* WRITE_ONCE(task.real_parent, above);
     yield* list_add(above.children, task);
     yield* list_add(task.threads, task);
+    // The first one of a process namespace inherits the orphans there.
+    if ((yield* READ_ONCE(pid.ns.child_reaper)) === null) {
+      yield* WRITE_ONCE(pid.ns.child_reaper, task);
+    }
   }
+  yield* k.attach_pid(task, pid);
   yield* spin_unlock(k.tasklist.lock);
   return task;
+}
+
+/** Where the numbers of a task's children begin. */
+export function* pid_ns_for_children(_k: FsKernel, task: TaskStruct): Task<Namespace> {
+  const nsproxy = (yield* READ_ONCE(task.nsproxy))!;
+  return (yield* READ_ONCE(nsproxy.ns[SLOT.pid_for_children]))!;
 }
 
 /** Drop a user of a place; the last one lets go of it. May sleep. Source: fs/fs_struct.c. */
@@ -135,86 +164,4 @@ export function* put_fs_struct(k: FsKernel, fs: FsStruct): Task<void> {
   yield* k.dput(yield* READ_ONCE(fs.pwd));
   yield* k.mntput((yield* READ_ONCE(fs.root_mnt))!);
   yield* k.mntput((yield* READ_ONCE(fs.pwd_mnt))!);
-}
-
-/**
- * The end of a thread; with the last one the process is a zombie and its parent can wait for it.
- * @param code as wait(2) reports it: exit status * 256, or the signal. May sleep.
- * Source: kernel/exit.c
- */
-export function* do_exit(k: FsKernel, task: TaskStruct, code: number): Task<void> {
-  const files = yield* READ_ONCE(task.files);
-  const fs = yield* READ_ONCE(task.fs);
-  yield* WRITE_ONCE(task.files, null);
-  yield* WRITE_ONCE(task.fs, null);
-  if (files !== null) yield* k.put_files_struct(files);
-  if (fs !== null) yield* k.put_fs_struct(fs);
-  yield* spin_lock(k.tasklist.lock);
-  const leader = (yield* READ_ONCE(task.group_leader))!;
-  yield* WRITE_ONCE(task.exit_code, code);
-  yield* WRITE_ONCE(task.exit_state, task === leader ? EXIT.zombie : EXIT.dead);
-  yield* list_del(leader.threads, task);
-  if (task !== leader) yield* k.free_pid_number(task);
-  const left: List<TaskStruct> | null = yield* READ_ONCE(leader.threads);
-  const is_last = left === null || left.items.length === 0;
-  if (is_last) {
-    // Orphans are init's from now on.
-    for (const child of (yield* READ_ONCE(leader.children)) ?? []) {
-      yield* list_del(leader.children, child);
-      yield* WRITE_ONCE(child.real_parent, k.init_task.task);
-      yield* list_add(k.init_task.task!.children, child);
-    }
-  }
-  yield* WRITE_ONCE(k.tasklist.exits, (yield* READ_ONCE(k.tasklist.exits)) + 1);
-  yield* spin_unlock(k.tasklist.lock);
-}
-
-/** Let a number be given out again; tasklist_lock is held. */
-export function* free_pid_number(k: FsKernel, task: TaskStruct): Task<void> {
-  yield* spin_lock(k.pids.lock);
-  const pid = yield* READ_ONCE(task.pid);
-  yield* WRITE_ONCE(k.pids.table, xa_store(k, yield* READ_ONCE(k.pids.table), pid, null));
-  yield* spin_unlock(k.pids.lock);
-}
-
-/** Options of wait4(2). */
-export const WNOHANG = 1;
-
-/**
- * wait4(2): wait for a child to end, and reap it. Sleeps.
- * @param pid which child, or -1 for any
- * @returns a list of the child's number and its code; 0 with WNOHANG if none has ended; -ECHILD,
- *          -EINVAL for other options
- */
-export function* sys_wait4(
-  k: FsKernel,
-  task: TaskStruct,
-  pid: number,
-  options: number,
-): Task<List<number> | number> {
-  if ((options & ~WNOHANG) !== 0) return -E.EINVAL;
-  for (;;) {
-    const seen = yield* READ_ONCE(k.tasklist.exits);
-    yield* spin_lock(k.tasklist.lock);
-    const leader = (yield* READ_ONCE(task.group_leader))!;
-    let any = false;
-    for (const child of (yield* READ_ONCE(leader.children)) ?? []) {
-      const number = yield* READ_ONCE(child.pid);
-      if (pid > 0 && number !== pid) continue;
-      any = true;
-      if ((yield* READ_ONCE(child.exit_state)) !== EXIT.zombie) continue;
-      const threads = yield* READ_ONCE(child.threads);
-      if (threads !== null && threads.items.length > 0) continue;
-      yield* WRITE_ONCE(child.exit_state, EXIT.dead);
-      yield* list_del(leader.children, child);
-      yield* k.free_pid_number(child);
-      const code = yield* READ_ONCE(child.exit_code);
-      yield* spin_unlock(k.tasklist.lock);
-      return k.list<number>([number, code]);
-    }
-    yield* spin_unlock(k.tasklist.lock);
-    if (!any) return -E.ECHILD;
-    if ((options & WNOHANG) !== 0) return 0;
-    yield* await_until(k.tasklist.exits, (exits) => exits !== seen);
-  }
 }

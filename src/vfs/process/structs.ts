@@ -9,6 +9,8 @@ import { Struct, type Cell, type List, type Spinlock } from '../../machine/index
 import type { Dentry } from '../../dcache/index.js';
 import type { Inode } from '../inode.js';
 import type { Xa } from '../platform/index.js';
+import type { Namespace, NsProxy } from '../ns/structs.js';
+import type { PidStruct } from '../pidfs/structs.js';
 import type { Mount } from '../walk/mount.js';
 
 /** An open file description. Its memory is type-stable: see fget. Mirrors struct file. */
@@ -81,6 +83,24 @@ export class TaskStruct extends Struct {
   readonly fs = this.cell<FsStruct | null>('fs', null);
   readonly uid = this.cell('uid', 0);
   readonly gid = this.cell('gid', 0);
+  /** Supplementary groups. */
+  readonly groups = this.cell<List<number> | null>('groups', null);
+  /** Of the credentials: the user namespace, and whether the task is the superuser in it. */
+  readonly user_ns = this.cell<Namespace | null>('user_ns', null);
+  readonly caps = this.cell('caps', false);
+  /** The task's identity; null once it is unhashed. */
+  readonly thread_pid = this.cell<PidStruct | null>('thread_pid', null);
+  /** Orders changes of `nsproxy` against who looks from outside. */
+  readonly alloc_lock: Spinlock = this.lockCell('alloc_lock', 'alloc_lock');
+  readonly nsproxy = this.cell<NsProxy | null>('nsproxy', null);
+  // Of a process, in its leader; tasklist_lock protects these:
+  /** What ended the whole group, as wait(2) reports it; -1 if nothing did. */
+  readonly group_exit_code = this.cell('group_exit_code', -1);
+  /** The signal that stopped it, 0 if it runs; and what of that wait(2) has not told yet. */
+  readonly stopped = this.cell('stopped', 0);
+  readonly untold = this.cell<'' | 'stopped' | 'continued'>('untold', '');
+  /** Not to be looked into by others of the same user. */
+  readonly dumpable = this.cell('dumpable', true);
   readonly rlimit_nofile = this.cell('rlimit_nofile', 1024);
 
   constructor() {

@@ -12,7 +12,7 @@ import type { FsKernel } from '../fs-kernel.js';
 import type { TaskStruct } from '../process/structs.js';
 import { current_time, S_IFMT, S_ISDIR, touch_mtime } from '../tmpfs/inode.js';
 import type { FsInode } from '../tmpfs/structs.js';
-import { MAY_WRITE } from '../walk/permission.js';
+import { in_group_p, MAY_WRITE } from '../walk/permission.js';
 import { LOOKUP, put_nd } from '../walk/nameidata.js';
 import { filename_lookup } from '../walk/namei.js';
 
@@ -35,6 +35,8 @@ export function* notify_change(
   a: number,
   b: number,
 ): Task<number> {
+  const { setattr } = k.ops_of(inode.i_sb);
+  if (setattr !== undefined) return setattr;
   const uid = yield* READ_ONCE(task.uid);
   const mode = yield* READ_ONCE(inode.i_mode);
   if (what === 'size') {
@@ -46,15 +48,16 @@ export function* notify_change(
     return denied;
   }
   if (uid !== 0 && (yield* READ_ONCE(inode.i_uid)) !== uid) return -E.EPERM;
-  const gid = yield* READ_ONCE(task.gid);
   const group = yield* READ_ONCE(inode.i_gid);
   // An owner keeps the file, and may give it to a group of its own.
   if (what === 'owner' && uid !== 0) {
-    if ((a >= 0 && a !== uid) || (b >= 0 && b !== gid && b !== group)) return -E.EPERM;
+    if (a >= 0 && a !== uid) return -E.EPERM;
+    if (b >= 0 && b !== group && !(yield* in_group_p(task, b))) return -E.EPERM;
   }
   yield* spin_lock(inode.i_lock);
   if (what === 'mode') {
-    const keeps = uid === 0 || gid === group ? PERMISSIONS : PERMISSIONS & ~S_ISGID;
+    const keeps_sgid = uid === 0 || (yield* in_group_p(task, group));
+    const keeps = keeps_sgid ? PERMISSIONS : PERMISSIONS & ~S_ISGID;
     yield* WRITE_ONCE(inode.i_mode, (mode & S_IFMT) | (a & keeps));
   } else if (what === 'owner') {
     if (a >= 0) yield* WRITE_ONCE(inode.i_uid, a);

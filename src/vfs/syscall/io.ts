@@ -9,7 +9,7 @@ import { E, READ_ONCE, WRITE_ONCE, type List, type Task } from '../../machine/in
 import type { FsKernel } from '../fs-kernel.js';
 import { xa_load, type Bytes } from '../platform/index.js';
 import type { File, TaskStruct } from '../process/structs.js';
-import { S_ISDIR } from '../tmpfs/inode.js';
+import { S_IFMT, S_ISDIR } from '../tmpfs/inode.js';
 import { down_write, up_write, type FsInode, type FsSuper } from '../tmpfs/structs.js';
 import { O } from './flags.js';
 
@@ -19,11 +19,12 @@ function* file_of(k: FsKernel, task: TaskStruct, fd: number): Task<File | null> 
 }
 
 /** Why the file cannot be used like that, or 0. */
-function* check(file: File, want: 'read' | 'write'): Task<number> {
+function* check(k: FsKernel, file: File, want: 'read' | 'write'): Task<number> {
+  const inode = (yield* READ_ONCE(file.f_inode))!;
+  if (k.ops_of(inode.i_sb).no_data === true) return -E.EINVAL;
   const flags = yield* READ_ONCE(file.f_flags);
   const accmode = flags & O.ACCMODE;
   if (accmode === (want === 'read' ? O.WRONLY : O.RDONLY)) return -E.EBADF;
-  const inode = (yield* READ_ONCE(file.f_inode))!;
   return S_ISDIR(yield* READ_ONCE(inode.i_mode)) ? -E.EISDIR : 0;
 }
 
@@ -41,7 +42,7 @@ export function* sys_read(
 ): Task<Bytes | number> {
   const file = yield* file_of(k, task, fd);
   if (file === null) return -E.EBADF;
-  let result: Bytes | number = yield* check(file, 'read');
+  let result: Bytes | number = yield* check(k, file, 'read');
   if (result === 0) {
     const inode = (yield* READ_ONCE(file.f_inode)) as FsInode;
     if (pos >= 0) {
@@ -69,7 +70,7 @@ export function* sys_write(
 ): Task<number> {
   const file = yield* file_of(k, task, fd);
   if (file === null) return -E.EBADF;
-  let result = yield* check(file, 'write');
+  let result = yield* check(k, file, 'write');
   if (result === 0) {
     const inode = (yield* READ_ONCE(file.f_inode)) as FsInode;
     const append = ((yield* READ_ONCE(file.f_flags)) & O.APPEND) !== 0;
@@ -96,8 +97,12 @@ export function* sys_lseek(
 ): Task<number> {
   const file = yield* file_of(k, task, fd);
   if (file === null) return -E.EBADF;
-  yield* down_write(file.f_pos_lock);
   const inode = (yield* READ_ONCE(file.f_inode)) as FsInode;
+  if (k.ops_of(inode.i_sb).no_data === true) {
+    yield* k.fput(file);
+    return -E.ESPIPE;
+  }
+  yield* down_write(file.f_pos_lock);
   let base = 0;
   if (whence === 1) base = yield* READ_ONCE(file.f_pos);
   else if (whence === 2) base = yield* READ_ONCE(inode.i_size);
@@ -129,10 +134,12 @@ const SECTORS_PER_PAGE = 8;
 
 /** The numbers of STAT_FIELDS for an inode. Source: fs/stat.c. */
 export function* vfs_getattr(k: FsKernel, inode: FsInode): Task<List<number>> {
+  const mode = yield* READ_ONCE(inode.i_mode);
+  const { typeless } = k.ops_of(inode.i_sb);
   return k.list<number>([
     (inode.i_sb as FsSuper).s_dev,
     yield* READ_ONCE(inode.i_ino),
-    yield* READ_ONCE(inode.i_mode),
+    typeless === true ? mode & ~S_IFMT : mode,
     yield* READ_ONCE(inode.i_nlink),
     yield* READ_ONCE(inode.i_uid),
     yield* READ_ONCE(inode.i_gid),
@@ -165,7 +172,7 @@ export function* sys_ftruncate(
   if (size < 0) return -E.EINVAL;
   const file = yield* file_of(k, task, fd);
   if (file === null) return -E.EBADF;
-  let error = yield* check(file, 'write');
+  let error = yield* check(k, file, 'write');
   if (error < 0) error = error === -E.EBADF ? -E.EINVAL : error;
   else yield* k.shmem_setsize((yield* READ_ONCE(file.f_inode)) as FsInode, size);
   yield* k.fput(file);
@@ -176,8 +183,9 @@ export function* sys_ftruncate(
 export function* sys_fsync(k: FsKernel, task: TaskStruct, fd: number): Task<number> {
   const file = yield* file_of(k, task, fd);
   if (file === null) return -E.EBADF;
+  const { no_data } = k.ops_of((yield* READ_ONCE(file.f_inode))!.i_sb);
   yield* k.fput(file);
-  return 0;
+  return no_data === true ? -E.EINVAL : 0;
 }
 
 /** Commands of fcntl(2). */

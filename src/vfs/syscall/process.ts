@@ -98,6 +98,8 @@ export function* sys_setuid(
     if (gid >= 0 && gid !== (yield* READ_ONCE(task.gid))) return -E.EPERM;
   }
   if (gid >= 0) yield* WRITE_ONCE(task.gid, gid);
+  // Who is the superuser no more has nothing left of its powers.
+  if (uid > 0) yield* WRITE_ONCE(task.caps, false);
   if (uid >= 0) yield* WRITE_ONCE(task.uid, uid);
   return 0;
 }
@@ -109,21 +111,22 @@ export function* sys_setrlimit_nofile(_k: FsKernel, task: TaskStruct, limit: num
   return 0;
 }
 
-/** What execve(2) does to descriptors: those marked close-on-exec are closed. */
+/** What execve(2) does to the process: other threads end, and what is close-on-exec is closed. */
 export function* sys_execve(k: FsKernel, task: TaskStruct): Task<number> {
+  yield* k.de_thread(task);
   yield* k.do_close_on_exec((yield* READ_ONCE(task.files))!);
   return 0;
 }
 
 /** getpid(2). */
-export function* sys_getpid(_k: FsKernel, task: TaskStruct): Task<number> {
-  return yield* READ_ONCE(task.tgid);
+export function* sys_getpid(k: FsKernel, task: TaskStruct): Task<number> {
+  return yield* k.task_nr((yield* READ_ONCE(task.group_leader))!, task);
 }
 
 /** getppid(2). */
-export function* sys_getppid(_k: FsKernel, task: TaskStruct): Task<number> {
+export function* sys_getppid(k: FsKernel, task: TaskStruct): Task<number> {
   const parent = yield* READ_ONCE(task.real_parent);
-  return parent === null ? 0 : yield* READ_ONCE(parent.tgid);
+  return parent === null ? 0 : yield* k.task_nr(parent, task);
 }
 
 /** What is mounted on a place, with a reference, or null. */

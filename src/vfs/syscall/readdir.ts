@@ -4,6 +4,7 @@ import { E, READ_ONCE, WRITE_ONCE, type List, type Task } from '../../machine/in
 import { name_of } from '../../dcache/index.js';
 import type { FsKernel } from '../fs-kernel.js';
 import { xa_entries } from '../platform/index.js';
+import { ProcInode } from '../proc/structs.js';
 import type { TaskStruct } from '../process/structs.js';
 import { current_time, S_ISDIR } from '../tmpfs/inode.js';
 import { down_write, up_write, type FsInode } from '../tmpfs/structs.js';
@@ -23,6 +24,13 @@ export function* sys_getdents(
   if (!S_ISDIR(yield* READ_ONCE(inode.i_mode))) {
     yield* k.fput(file);
     return -E.ENOTDIR;
+  }
+  if (inode instanceof ProcInode) {
+    const listed = (yield* READ_ONCE(file.f_pos)) === 0;
+    const names = listed ? yield* k.proc_iterate(inode) : k.list<string | number>([]);
+    yield* WRITE_ONCE(file.f_pos, 1);
+    yield* k.fput(file);
+    return names;
   }
   const entries: (string | number)[] = [];
   yield* down_write(inode.i_rwsem);

@@ -3,6 +3,7 @@
 import { E, READ_ONCE, type List, type Task } from '../../machine/index.js';
 import type { FsKernel } from '../fs-kernel.js';
 import type { TaskStruct } from '../process/structs.js';
+import { ProcInode } from '../proc/structs.js';
 import { S_ISLNK } from '../tmpfs/inode.js';
 import { super_of } from '../tmpfs/structs.js';
 import { LOOKUP, put_nd } from '../walk/nameidata.js';
@@ -14,9 +15,11 @@ const FOLLOW = 1;
 export function* sys_readlink(k: FsKernel, task: TaskStruct, path: string): Task<string | number> {
   const nd = yield* filename_lookup(k, task, path, 0);
   if (typeof nd === 'number') return nd;
-  const target = S_ISLNK(yield* READ_ONCE(nd.inode.i_mode))
-    ? yield* READ_ONCE(nd.inode.i_link)
-    : null;
+  let target: string | number | null = null;
+  if (S_ISLNK(yield* READ_ONCE(nd.inode.i_mode))) {
+    if (nd.inode instanceof ProcInode) target = yield* k.proc_readlink(task, nd.inode);
+    else target = yield* READ_ONCE(nd.inode.i_link);
+  }
   yield* put_nd(k, nd);
   return target ?? -E.EINVAL;
 }

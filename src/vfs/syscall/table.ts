@@ -9,6 +9,7 @@ import { E, READ_ONCE, WRITE_ONCE, type List, type Task } from '../../machine/in
 import type { FsKernel } from '../fs-kernel.js';
 import { array_of, bytes_of, text_of } from '../platform/index.js';
 import type { TaskStruct } from '../process/structs.js';
+import { identity_table } from './identity-table.js';
 
 /** What stat answers; times in milliseconds of the virtual clock. */
 export interface FileStat {
@@ -60,6 +61,7 @@ const CHUNK = 65536;
 
 /** Every call; the first two parameters are the kernel and the calling task. */
 export const syscall_table = {
+  ...identity_table,
   *open(k: FsKernel, t: TaskStruct, path: string, flags = 0, mode = READ_MODE): Task<number> {
     return yield* k.sys_open(t, path, flags, mode);
   },

@@ -21,7 +21,7 @@ import type { FsKernel } from '../fs-kernel.js';
 import type { Inode } from '../inode.js';
 import { pages_truncate } from '../platform/index.js';
 import type { TaskStruct } from '../process/structs.js';
-import type { SuperOperations } from '../super.js';
+import type { SuperBlock, SuperOperations } from '../super.js';
 import { down_write, up_write, type FsInode, type FsSuper } from './structs.js';
 
 export const S_IFMT = 0o170000;
@@ -83,6 +83,11 @@ export function* shmem_get_inode(
   yield* write(inode.i_btime, now);
   yield* write(inode.i_nlink, S_ISDIR(mode) ? 2 : 1);
   return inode;
+}
+
+/** An inode of pidfs or nsfs: with what stat wants to know. @returns null without memory. May sleep. */
+export function* fs_new_inode_pseudo(k: FsKernel, sb: SuperBlock): Task<Inode | null> {
+  return yield* kmem_cache_alloc(k.fs_inode_cache, sb);
 }
 
 /** A number for an inode: the one freed last if numbers are reused, else one that never was. */

@@ -18,7 +18,8 @@ import {
 } from '../../machine/index.js';
 import type { Dentry, DentrySuper } from '../../dcache/index.js';
 import type { Pages, Xa } from '../platform/index.js';
-import type { File } from '../process/structs.js';
+import type { Namespace } from '../ns/structs.js';
+import type { File, TaskStruct } from '../process/structs.js';
 import { Inode } from '../inode.js';
 import { SuperBlock } from '../super.js';
 
@@ -55,12 +56,36 @@ export class FsInode extends Inode {
 export interface FsOperations {
   /** Called when the last reference on an open file description goes. May sleep. */
   readonly release?: (k: never, inode: Inode, file: File) => Task<void>;
+  /** ioctl(2); without, -ENOTTY. */
+  readonly ioctl?: (
+    k: never,
+    task: TaskStruct,
+    file: File,
+    command: number,
+    arg: number,
+  ) => Task<number>;
+  /** The events of a file now; without, it can be read and written. */
+  readonly poll?: (k: never, file: File) => Task<number>;
+  /** What fdinfo says beyond what it says of every file. */
+  readonly show_fdinfo?: (k: never, viewer: Namespace, file: File) => Task<string>;
+  /** What every change of attributes is answered, by negative errno. */
+  readonly setattr?: number;
+  /** What reading, writing and seeking are answered, by negative errno: there are no data. */
+  readonly no_data?: boolean;
+  /** stat(2) tells no file type. */
+  readonly typeless?: boolean;
+  /** Nobody may write: -EPERM. */
+  readonly immutable?: boolean;
 }
+
+const NO_OPERATIONS: FsOperations = {};
 
 export class FsSuper extends SuperBlock {
   readonly s_blocks_max: number;
   readonly s_inodes_max: number;
   readonly s_reuse_ino: boolean;
+  /** What its files can do beyond being read and written. */
+  readonly s_fop: FsOperations;
   readonly s_dev: number;
   readonly s_blocks_used = this.cell('s_blocks_used', 0);
   readonly s_inodes_used = this.cell('s_inodes_used', 0);
@@ -68,13 +93,17 @@ export class FsSuper extends SuperBlock {
   /** Numbers of inodes that are gone, newest last; handed out again if reuse is on. */
   readonly s_free_inos = this.cell<List<number> | null>('s_free_inos', null);
   readonly s_generation = this.cell('s_generation', 0);
+  /** Mounts of it; the last one that goes takes it along. */
+  readonly s_active = this.cell('s_active', 1);
 
   constructor(
     type: string,
     base: Pick<SuperBlock, 's_op' | 's_d_op' | 's_d_flags' | 's_fs_info'>,
     limits: { dev: number; blocks: number; inodes: number; reuseIno: boolean },
+    operations: FsOperations = NO_OPERATIONS,
   ) {
     super(type, base.s_op, base.s_d_op, base.s_d_flags, base.s_fs_info);
+    this.s_fop = operations;
     this.s_dev = limits.dev;
     this.s_blocks_max = limits.blocks;
     this.s_inodes_max = limits.inodes;

@@ -7,7 +7,8 @@
 import { branch, cover, E, READ_ONCE, type Task } from '../../machine/index.js';
 import type { Dentry } from '../../dcache/index.js';
 import type { FsKernel } from '../fs-kernel.js';
-import { down_read, up_read, type FsInode } from '../tmpfs/structs.js';
+import { ProcSuper } from '../proc/structs.js';
+import { down_read, super_of, up_read, type FsInode } from '../tmpfs/structs.js';
 
 export const ASKED = branch('lookup_slow', 'asks the filesystem for the name');
 
@@ -25,6 +26,7 @@ export function is_too_long(k: FsKernel, name: string, max: number): boolean {
  * @returns a dentry with a reference, negative if there is no such name; -ENOENT, -ENOMEM
  */
 export function* lookup_slow(k: FsKernel, parent: Dentry, name: string): Task<Dentry | number> {
+  if (super_of(parent) instanceof ProcSuper) return yield* k.proc_lookup(parent, name);
   const dir = (yield* READ_ONCE(parent.d_inode)) as FsInode;
   yield* down_read(dir.i_rwsem);
   const dentry = yield* k.lookup_locked(parent, name);
@@ -57,6 +59,7 @@ export function* simple_lookup(k: FsKernel, dentry: Dentry): Task<void> {
  * nobody looks it up at the same time. Source: fs/namei.c, lookup_one_qstr_excl.
  */
 export function* lookup_one(k: FsKernel, parent: Dentry, name: string): Task<Dentry | number> {
+  if (super_of(parent) instanceof ProcSuper) return yield* k.proc_lookup(parent, name);
   const found = yield* k.d_lookup(parent, name);
   if (found !== null) return found;
   const dir = (yield* READ_ONCE(parent.d_inode)) as FsInode | null;

@@ -27,6 +27,7 @@ import {
 import { DCACHE, type Dentry } from '../../dcache/index.js';
 import type { FsKernel } from '../fs-kernel.js';
 import type { SuperBlock } from '../super.js';
+import type { FsSuper } from '../tmpfs/structs.js';
 
 export class Mount extends Struct {
   readonly mnt_sb: SuperBlock;
@@ -34,6 +35,8 @@ export class Mount extends Struct {
   readonly mnt_root = this.cell<Dentry | null>('mnt_root', null);
   readonly mnt_parent = this.cell<Mount | null>('mnt_parent', null);
   readonly mnt_mountpoint = this.cell<Dentry | null>('mnt_mountpoint', null);
+  /** Not mounted anywhere yet: the file that it was opened as has the only reference. */
+  readonly detached = this.cell('detached', false);
 
   constructor(sb: SuperBlock) {
     super('mount');
@@ -69,7 +72,12 @@ export function* mntget(_k: FsKernel, mount: Mount): Task<void> {
 /** Drop a reference. The last one of an unmounted mount ends its filesystem. May sleep. */
 export function* mntput(k: FsKernel, mount: Mount): Task<void> {
   if ((yield* atomic_fetch_add(mount.mnt_count, -1)) !== 1) return;
-  const { mnt_sb } = mount;
+  const mnt_sb = mount.mnt_sb as FsSuper;
+  // A mount of a single file, or of the same tree elsewhere, does not end the filesystem.
+  if ((yield* atomic_fetch_add(mnt_sb.s_active, -1)) !== 1) {
+    yield* k.dput(yield* READ_ONCE(mount.mnt_root));
+    return;
+  }
   yield* WRITE_ONCE(mnt_sb.s_root, yield* READ_ONCE(mount.mnt_root));
   yield* k.shmem_kill_sb(mnt_sb);
 }

@@ -18,13 +18,14 @@ const OWNER_SHIFT = 6;
 const GROUP_SHIFT = 3;
 const ANY_EXEC = 0o111;
 
-/** @returns 0 or -EACCES. Takes no lock, so a lockless walker may ask. Source: fs/namei.c. */
+/** @returns 0, -EACCES, or -EPERM of what nobody may write. Takes no lock, so a lockless walker may ask. Source: fs/namei.c. */
 export function* inode_permission(
-  _k: FsKernel,
+  k: FsKernel,
   task: TaskStruct,
   inode: FsInode,
   mask: number,
 ): Task<number> {
+  if ((mask & MAY_WRITE) !== 0 && k.ops_of(inode.i_sb).immutable === true) return -E.EPERM;
   const mode = yield* READ_ONCE(inode.i_mode);
   const uid = yield* READ_ONCE(task.uid);
   if (uid === 0) {
@@ -34,8 +35,14 @@ export function* inode_permission(
   }
   let shift = 0;
   if ((yield* READ_ONCE(inode.i_uid)) === uid) shift = OWNER_SHIFT;
-  else if ((yield* READ_ONCE(inode.i_gid)) === (yield* READ_ONCE(task.gid))) shift = GROUP_SHIFT;
+  else if (yield* in_group_p(task, yield* READ_ONCE(inode.i_gid))) shift = GROUP_SHIFT;
   return ((mode >> shift) & mask) === mask ? 0 : -E.EACCES;
+}
+
+/** Is it the task's group, or one of its supplementary ones? Source: kernel/groups.c. */
+export function* in_group_p(task: TaskStruct, gid: number): Task<boolean> {
+  if ((yield* READ_ONCE(task.gid)) === gid) return true;
+  return (yield* READ_ONCE(task.groups))?.includes(gid) ?? false;
 }
 
 /** May the task make a name in this directory? Source: fs/namei.c. */

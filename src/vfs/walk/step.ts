@@ -8,10 +8,22 @@
 import { E, READ_ONCE, read_seqcount_retry, type Task } from '../../machine/index.js';
 import { DCACHE, found_dentry, found_seq, type Dentry } from '../../dcache/index.js';
 import type { FsKernel } from '../fs-kernel.js';
+import { ProcInode } from '../proc/structs.js';
 import { S_ISLNK } from '../tmpfs/inode.js';
 import type { FsInode } from '../tmpfs/structs.js';
 import { __lookup_mnt } from './mount.js';
-import { give_up, move_to, terminate_walk, try_to_unlazy, type Nameidata } from './nameidata.js';
+import {
+  dentry_of,
+  give_up,
+  mnt_of,
+  move_to,
+  terminate_walk,
+  try_to_unlazy,
+  type Nameidata,
+  type Path,
+} from './nameidata.js';
+
+const MAXSYMLINKS = 40;
 
 /** `..`, not above the root of the process, across mounts. @returns 0 or -ECHILD, all let go */
 export function* follow_dotdot(k: FsKernel, nd: Nameidata): Task<number> {
@@ -98,6 +110,12 @@ export function* step(
   }
   if (follow && S_ISLNK(yield* READ_ONCE(inode.i_mode))) {
     const target = yield* READ_ONCE(inode.i_link);
+    if (inode instanceof ProcInode) {
+      const place = yield* k.proc_get_link(nd.task, inode);
+      yield* k.dput(dentry);
+      yield* k.mntput(mnt);
+      return yield* jump(k, nd, place);
+    }
     if (!nd.rcu) {
       yield* k.dput(dentry);
       yield* k.mntput(mnt);
@@ -107,5 +125,23 @@ export function* step(
   yield* move_to(k, nd, mnt, dentry);
   nd.seq = seq;
   nd.inode = inode;
+  return 0;
+}
+
+/** Go where a link of procfs leads: to an object, whatever its name. Source: fs/namei.c. */
+function* jump(
+  k: FsKernel,
+  nd: Nameidata,
+  place: Path | string | number,
+): Task<number | string> {
+  if (typeof place === 'string') return place;
+  if (typeof place === 'number') return yield* give_up(k, nd, place);
+  nd.links += 1;
+  if (nd.links > MAXSYMLINKS) {
+    yield* k.path_put(place);
+    return yield* give_up(k, nd, -E.ELOOP);
+  }
+  yield* move_to(k, nd, mnt_of(place), dentry_of(place));
+  nd.inode = (yield* READ_ONCE(nd.dentry.d_inode)) as FsInode;
   return 0;
 }

@@ -1,0 +1,59 @@
+/**
+ * What must hold of the identities of processes and namespaces, looked at whenever one is written.
+ *
+ * Invariant: a record of a process is set once, and a namespace has as many users as it has inodes.
+ */
+
+import { IS_ERR, LIFE, type ErrPtr, type Machine } from '../machine/index.js';
+import { I_CLEAR, Inode } from './inode.js';
+import type { FsKernel } from './fs-kernel.js';
+import { CLONE, type Namespace } from './ns/structs.js';
+import type { PidfsAttr, PidStruct } from './pidfs/structs.js';
+import { rule_number } from './rules.js';
+
+const ONCE = 'what a process leaves behind is set once';
+const USERS = 'a namespace counts its inodes as active users';
+
+/** The rules of a process's identity. */
+export function rule_pid(machine: Machine, pid: PidStruct): void {
+  rule_number(machine, pid);
+  pid.attr.rule = (write) => {
+    const was = write.old as PidfsAttr | ErrPtr | null;
+    const now = pid.attr.value;
+    const what = (attr: typeof now): string => (IS_ERR(attr) ? 'DEAD' : String(attr));
+    if (was !== null || now === null) {
+      write.broken(ONCE, `${pid.toString()}.attr: ${what(was)} -> ${what(now)}`);
+    }
+  };
+}
+
+/** Inodes of nsfs that stand for a namespace and are not evicted. */
+function inodes_of(machine: Machine, k: FsKernel, ns: Namespace): number {
+  return [...new Set(machine.allocated)].filter(
+    (object) =>
+      object instanceof Inode &&
+      object.i_sb === k.nsfs &&
+      object.life.value === LIFE.live &&
+      (object.i_state.value & I_CLEAR) === 0 &&
+      object.i_dentry.value !== null &&
+      object.i_private.value === ns,
+  ).length;
+}
+
+/** The rules of a namespace. */
+export function rule_namespace(machine: Machine, k: FsKernel, ns: Namespace): void {
+  rule_number(machine, ns);
+  ns.active.rule = (write) => {
+    if (ns.initial) return;
+    const users = ns.active.value;
+    const inodes = inodes_of(machine, k, ns);
+    if (users < inodes) {
+      write.broken(USERS, `${ns.toString()} has ${inodes} inodes and ${users} active users`);
+    }
+    const owner = ns.ns_type === CLONE.NEWUSER ? ns.parent.value : ns.user_ns.value;
+    // The owner follows by a step of its own, upwards after and downwards before.
+    if (users > 1 && owner !== null && owner.active.value === 0) {
+      write.broken(USERS, `${ns.toString()} is in use, and ${owner.toString()}, its owner, is not`);
+    }
+  };
+}
