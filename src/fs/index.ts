@@ -5,7 +5,7 @@ export { CLONE, CLONE_PIDFD, CLONE_THREAD, LISTNS_CURRENT_USER, NS } from '../vf
 export { FS_IOC_GETVERSION, PIDFD, PIDFD_GET, PIDFD_GET_INFO } from '../vfs/index.js';
 export { PIDFD_INFO, PIDFD_SIGNAL, POLL } from '../vfs/index.js';
 export { AT, FD_NSFS_ROOT, FD_PIDFS_ROOT, FILEID, OPEN_TREE } from '../vfs/index.js';
-export type { FileHandle, PidfdInfo, SigInfo } from '../vfs/index.js';
+export type { FileHandleAt, PidfdInfo, SigInfo } from '../vfs/index.js';
 export { E, errnoName } from '../machine/index.js';
 export { createKernel, type FsExploreOptions, type Kernel } from './kernel.js';
 export type { Body, KernelConfig } from './setup.js';

@@ -127,7 +127,7 @@ export interface FsState {
   readonly limits: { readonly files: number };
   readonly init_task: { task: TaskStruct | null };
   list<T>(items: readonly T[]): List<T>;
-  /** Can files of this filesystem be mounted elsewhere? Those of v6.9's pidfs cannot. */
+  /** Can single files of this filesystem be mounted? Those of v6.9's pidfs cannot. */
   may_bind(sb: SuperBlock): boolean;
   /** Length of a name in UTF-8. */
   byte_length(text: string): number;
@@ -255,7 +255,7 @@ export function create_fs_kernel(machine: Machine, options: FsOptions = {}): FsK
     limits: { files: options.maxFiles ?? 1 << 20 },
     init_task: { task: null },
     list: <T>(items: readonly T[]): List<T> => machine.store.values.list(items),
-    may_bind: (sb) => !old || sb !== kernel.pidfs,
+    may_bind: (sb) => sb === kernel.nsfs || (!old && sb === kernel.pidfs),
     byte_length,
     ops_of: (sb) => (sb as FsSuper).s_fop,
   };

@@ -38,7 +38,7 @@ export { exit_to_user_mode } from './fs-rules.js';
 export {
   CLONE_PIDFD,
   CLONE_THREAD,
-  type FileHandle,
+  type FileHandleAt,
   type PidfdInfo,
   type SigInfo,
 } from './syscall/identity-table.js';

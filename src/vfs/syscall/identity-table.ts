@@ -41,7 +41,7 @@ export interface SigInfo {
 }
 
 /** A name for a file that is no reference to it. */
-export interface FileHandle {
+export interface FileHandleAt {
   /** One of FILEID. */
   readonly type: number;
   readonly id: number;
@@ -193,7 +193,7 @@ export const identity_table = {
     dirfd: number,
     path: string,
     flags = NOTHING,
-  ): Task<FileHandle | number> {
+  ): Task<FileHandleAt | number> {
     const list = yield* k.sys_name_to_handle_at(t, dirfd, path, flags);
     if (typeof list === 'number') return list;
     const [type, id, ns_type, inum] = list.items;
@@ -203,7 +203,7 @@ export const identity_table = {
     k: FsKernel,
     t: TaskStruct,
     mountfd: number,
-    { type, id, ns_type, inum }: FileHandle,
+    { type, id, ns_type, inum }: FileHandleAt,
     flags = NOTHING,
   ): Task<number> {
     return yield* k.sys_open_by_handle_at(t, mountfd, flags, type, id, ns_type, inum);

@@ -1,5 +1,5 @@
 /**
- * Mounting: a new tmpfs or procfs on a directory, and a tree, or a single file, in a second place.
+ * Mounting: a procfs on a directory, and a process or a namespace, which is a single file, on a file.
  * Mirrors fs/namespace.c.
  */
 
@@ -99,7 +99,6 @@ export function* sys_open_tree(
   const place = yield* place_of(k, task, dirfd, path, flags);
   if (typeof place === 'number') return place;
   const { mnt, dentry } = place;
-  // Both filesystems of identities: v6.9 could not mount a process.
   const mount = k.may_bind(mnt.mnt_sb) ? yield* k.clone_mnt(mnt, dentry) : null;
   const denied = k.may_bind(mnt.mnt_sb) ? -E.ENOMEM : -E.EINVAL;
   yield* k.mntput(mnt);

@@ -129,11 +129,7 @@ export function* step(
 }
 
 /** Go where a link of procfs leads: to an object, whatever its name. Source: fs/namei.c. */
-function* jump(
-  k: FsKernel,
-  nd: Nameidata,
-  place: Path | string | number,
-): Task<number | string> {
+function* jump(k: FsKernel, nd: Nameidata, place: Path | string | number): Task<number | string> {
   if (typeof place === 'string') return place;
   if (typeof place === 'number') return yield* give_up(k, nd, place);
   nd.links += 1;
