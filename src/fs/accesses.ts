@@ -22,7 +22,7 @@ import { create_fs_kernel, NAMEI_BRANCHES, type TaskStruct } from '../vfs/index.
 import type { Check, Named } from './calls.js';
 import { labelOf, showAnswer, showValue } from './show.js';
 import { switchesOf, textOf, type FsBug, type FsReport, type Row } from './report.js';
-import { populateSimulated, type Body, type KernelConfig } from './setup.js';
+import { populate, type Body, type KernelConfig } from './setup.js';
 import { simulatedCalls, type CallHook } from './sys.js';
 
 export interface AccessOptions {
@@ -133,7 +133,7 @@ function build(
   const machine = new Machine(options);
   const k = create_fs_kernel(machine, config);
   const init = k.init_task.task!;
-  machine.boot(() => populateSimulated(simulatedCalls(k, init), config.files ?? {}));
+  machine.boot(() => populate(simulatedCalls(k, init), config));
   // A thread comes after whose thread it is, and every task of the kernel before the first program.
   const tasks = new Map<string, TaskStruct>();
   for (const { name, threadOf } of bodies) {

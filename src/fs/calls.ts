@@ -108,8 +108,7 @@ class CallsRun implements Run {
     this.#checks = program.checks;
     this.#crashChecks = program.crashChecks;
     this.#faults = new FaultBook([...(program.config.faults ?? []), ...faults]);
-    const { files } = program.config;
-    if (files !== undefined) populate(processOf(this.#k, init_of(this.#k)), files);
+    drive(populate(ASKING, program.config), makerOf(this.#k));
   }
 
   static async start(program: CallsProgram, options: CallsOptions): Promise<CallsRun> {
@@ -293,16 +292,9 @@ class CallsRun implements Run {
 
   /** @returns what a check says is wrong */
   #ask(k: DirectKernel, check: Check): string | null {
-    const task = init_of(k);
-    const make: Maker = (name, args) =>
-      (direct_calls[name] as (k: unknown, t: unknown, ...args: unknown[]) => unknown)(
-        k,
-        task,
-        ...args,
-      );
     try {
-      const answer = check({ ...processOf(k, task), ...ASKING });
-      const wrong: unknown = isIterator(answer) ? drive(answer, make) : answer;
+      const answer = check({ ...processOf(k, init_of(k)), ...ASKING });
+      const wrong: unknown = isIterator(answer) ? drive(answer, makerOf(k)) : answer;
       return typeof wrong === 'string' ? wrong : null;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -314,6 +306,17 @@ class CallsRun implements Run {
       outcome === null ? [] : [`${name}: ${outcome}`],
     );
   }
+}
+
+/** Makes calls with the first process. */
+export function makerOf(k: DirectKernel): Maker {
+  const task = init_of(k);
+  return (name, args) =>
+    (direct_calls[name] as (k: unknown, t: unknown, ...args: unknown[]) => unknown)(
+      k,
+      task,
+      ...args,
+    );
 }
 
 function isIterator(value: unknown): value is ReturnType<Body> {

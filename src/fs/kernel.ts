@@ -4,10 +4,12 @@
  */
 
 import { MisuseError } from '../machine/index.js';
+import { ASKING, drive } from './asking.js';
 import { boot_direct, clock_of, init_of, set_clock } from './direct.js';
 import { exploreAccesses, type AccessOptions } from './accesses.js';
 import {
   exploreCalls,
+  makerOf,
   type CallsOptions,
   type Check,
   type CrashCheck,
@@ -52,7 +54,7 @@ export interface Kernel {
 /** A kernel. Two kernels share nothing. */
 export function createKernel(config: KernelConfig = {}): Kernel {
   const k = boot_direct(config);
-  if (config.files !== undefined) populate(processOf(k, init_of(k)), config.files);
+  drive(populate(ASKING, config), makerOf(k));
   const { faults = [] } = config;
   const book = new FaultBook(faults);
   const init =

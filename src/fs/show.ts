@@ -1,7 +1,7 @@
 /** Calls and their answers as a reader wants to see them. */
 
 import { errnoName } from '../machine/index.js';
-import { O } from '../vfs/index.js';
+import { O, type FileStat } from '../vfs/index.js';
 
 const TEXT_MAX = 40;
 /** Calls one of whose arguments is printed by its bits, or in octal. */
@@ -43,9 +43,29 @@ function showFlags(flags: number): string {
 /** A value in a line. */
 export function showValue(value: unknown): string {
   if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (isStat(value)) return showStat(value);
   return typeof value === 'string' && value.length > TEXT_MAX
     ? `${JSON.stringify(value.slice(0, TEXT_MAX))}...`
     : (JSON.stringify(value) ?? 'undefined');
+}
+
+const KINDS: Readonly<Record<number, string>> = {
+  0o040000: 'S_IFDIR',
+  0o100000: 'S_IFREG',
+  0o120000: 'S_IFLNK',
+};
+
+function isStat(value: unknown): value is FileStat {
+  return typeof value === 'object' && value !== null && 'ino' in value && 'generation' in value;
+}
+
+/** What tells files apart in a story, as strace writes it. */
+function showStat({ ino, mode, nlink, uid, size, mtime, btime, generation }: FileStat): string {
+  const kind = KINDS[mode & 0o170000] ?? '0';
+  const permissions = (mode & 0o7777).toString(8).padStart(4, '0');
+  const shown = { ino, mode: `${kind}|${permissions}`, nlink, uid, size, mtime, btime, generation };
+  const fields = Object.entries(shown).map(([name, value]) => `st_${name}=${value}`);
+  return `{${fields.join(', ')}}`;
 }
 
 /** What a call answered: a value, or the name of an error. */
