@@ -204,6 +204,10 @@ test('demo finds the bug, proves the fix and exits 0', () => {
   expect(code).toBe(0);
   expect(out.indexOf('VIOLATED')).toBeGreaterThan(0);
   expect(out.indexOf('HOLDS')).toBeGreaterThan(out.indexOf('VIOLATED'));
+  // A first counterexample is no longer than a screen, and its signs are explained before it.
+  const [before, ladder] = out.split(/^ +C0 {2}C1 RCU .*$/m);
+  expect(ladder.slice(0, ladder.indexOf('\n\n')).split('\n').length).toBeLessThan(30);
+  for (const sign of ['●', '✗', '➜', '→']) expect(before).toContain(sign);
 });
 
 test('a reader that goes away is no error', () => {
