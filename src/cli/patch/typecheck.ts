@@ -41,6 +41,8 @@ export class TypeChecker {
   readonly #globals: string;
   readonly #signatures: string;
   readonly #service: ts.LanguageService;
+  /** Texts that cannot change while the process runs: the compiler asks for them every time. */
+  readonly #fixed = new Map<string, ts.IScriptSnapshot>();
   #names: readonly string[] = [];
 
   /** @param path as the user named it */
@@ -63,8 +65,9 @@ export class TypeChecker {
       .getSourceFiles()
       .filter(({ fileName }) => this.#isUsers(program, fileName));
     const problems = files.flatMap((file) => [
-      ...this.#service.getSyntacticDiagnostics(file.fileName).map((d) => this.#problem(d)),
-      ...this.#service.getSemanticDiagnostics(file.fileName).map((d) => this.#problem(d)),
+      // Asked of the service, each of these would look at every file of the library again.
+      ...program.getSyntacticDiagnostics(file).map((d) => this.#problem(d)),
+      ...program.getSemanticDiagnostics(file).map((d) => this.#problem(d)),
       ...floatingTasks(program.getTypeChecker(), file, known).map(({ node, message }) => ({
         ...this.#placeOf(node),
         code: 'no-floating-task',
@@ -90,8 +93,8 @@ export class TypeChecker {
     const checker = program.getTypeChecker();
     const module = checker.getSymbolAtLocation(program.getSourceFile(this.#file)!);
     const exported = module === undefined ? [] : checker.getExportsOfModule(module);
-    return this.#service
-      .getSemanticDiagnostics(this.#signatures)
+    return program
+      .getSemanticDiagnostics(program.getSourceFile(this.#signatures))
       .flatMap(({ start = 0, code, messageText }) => {
         const text = this.#signatureText();
         const name = /^export const (\w+)/.exec(text.slice(text.lastIndexOf('\n', start) + 1))?.[1];
@@ -128,14 +131,16 @@ export class TypeChecker {
 
   /** A module that gives each function of the patch to those who call the kernel's. */
   #signatureText(): string {
+    // Not by an index type: to check one, the compiler looks at every function of the kernel.
     return [
       `import type * as patch from '#patch';`,
       "import type { VfsKernel } from 'dentrylab';",
-      'type Called<N> = N extends keyof VfsKernel ? VfsKernel[N] extends (...args: infer A) => infer R',
-      '  ? (k: VfsKernel, ...args: A) => R : unknown : unknown;',
-      'type Given<N> = N extends keyof typeof patch ? (typeof patch)[N] : any;',
+      'type Called<F> = F extends (...args: infer A) => infer R',
+      '  ? (k: VfsKernel, ...args: A) => R : unknown;',
       ...this.#names.map(
-        (name) => `export const ${name}: Called<'${name}'> = null! as Given<'${name}'>;`,
+        (name) =>
+          `export const ${name}: VfsKernel extends { ${name}: infer F } ? Called<F> : unknown = ` +
+          `null! as typeof patch extends { ${name}: infer F } ? F : any;`,
       ),
       '',
     ].join('\n');
@@ -147,21 +152,39 @@ export class TypeChecker {
     return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
   }
 
+  /** The text of a file of the library or of the compiler, which is read once. */
+  #fixedText(file: string): ts.IScriptSnapshot {
+    let text = this.#fixed.get(file);
+    if (text === undefined) {
+      text = ts.ScriptSnapshot.fromString(readFileSync(file, 'utf8'));
+      this.#fixed.set(file, text);
+    }
+    return text;
+  }
+
   #host(): ts.LanguageServiceHost {
     const own = (file: string): boolean => file === this.#globals || file === this.#signatures;
     // Not by its path: `./a.js` would mean `./a.ts` if there is one beside it.
     const paths = { dentrylab: [TYPES], '#patch': [this.#file] };
     const settings = { ...OPTIONS, paths };
+    const fixedFolders = [dirname(TYPES), dirname(ts.getDefaultLibFilePath(OPTIONS))].map(
+      (folder) => `${folder.replaceAll('\\', '/')}/`,
+    );
+    const isFixed = (file: string): boolean =>
+      file.endsWith('.d.ts') &&
+      !own(file) &&
+      fixedFolders.some((folder) => file.startsWith(folder));
     return {
       getCompilationSettings: () => settings,
       getScriptFileNames: () => [this.#file, this.#globals, this.#signatures],
       getScriptVersion: (file) => {
         if (file === this.#signatures) return this.#names.join();
-        if (own(file)) return '';
+        if (own(file) || isFixed(file)) return '';
         const stat = statSync(file, { throwIfNoEntry: false });
         return stat === undefined ? '' : `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
       },
       getScriptSnapshot: (file) => {
+        if (isFixed(file)) return this.#fixedText(file);
         const text = this.#textOf(file);
         return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
       },
