@@ -16,6 +16,7 @@ import {
   type Format,
   type TraceFormat,
 } from './formats.js';
+import { isPatchCalled } from './patch/called.js';
 import { blamingPatch, withPatch } from './patch/vet.js';
 import { checkReportOf, reportOf } from './report.js';
 import { runInWorker } from './runner.js';
@@ -110,7 +111,9 @@ async function checkJobs(
     }
   }
   printDocument(format, reports);
-  return exitCodeOf(verdicts);
+  const code = exitCodeOf(verdicts);
+  if (jobs[0].patch === null) return code;
+  return (await isPatchCalled(jobs)) || code !== EXIT.HOLDS ? code : EXIT.VACUOUS;
 }
 
 /** The words of a command, going on from a checkpoint instead. */

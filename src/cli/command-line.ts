@@ -148,7 +148,8 @@ function commandLine(done: Done): Command {
     .addHelpText(
       'after',
       `
-Of several verdicts, the exit code is that of the worst: dlab --help lists them.`,
+Of several verdicts, the exit code is that of the worst: dlab --help lists them.
+With --with it is 5 instead of 0 if no run of any of the scenarios calls the patch.`,
     )
     .action(async (names: string[], flags: CheckFlags) => done(await check(names, flags, done)));
   examples(

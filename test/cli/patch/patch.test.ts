@@ -21,6 +21,7 @@ import { dcache_functions } from '../../../src/dcache/index.js';
 import type { KernelFunction } from '../../../src/machine/index.js';
 import { vfs_functions } from '../../../src/vfs/index.js';
 import { dlab, scratch } from '../../support/dlab.js';
+import { inProcess } from '../../support/in-process.js';
 
 const side = (given: Partial<Side>): Side => ({
   verdict: 'HOLDS',
@@ -188,5 +189,38 @@ export function* stash_dentry(k, stashed, dentry) {
     expect(code).toBe(5);
     expect(out).toContain('0 of 1 scenarios call it');
     expect(out).toContain('nothing was put to the test');
+  });
+});
+
+describe('check --with, of scenarios that never call the patch', () => {
+  const path = scratch('calls.mjs');
+  writeFileSync(
+    path,
+    "import { ERR_PTR } from 'dentrylab';\nexport function* open_stashed() { return ERR_PTR(-2); }\n",
+  );
+  const check = (...names: string[]): ReturnType<typeof inProcess> =>
+    inProcess('check', ...names, '--no-typecheck', '--with', path);
+
+  test('stderr says so, and HOLDS is no success', async () => {
+    const { code, out, err } = await check('lesson/counter');
+    expect(out).toContain('HOLDS  lesson/counter');
+    expect(err).toBe(
+      `dlab: no run of lesson/counter calls open_stashed: ${path} was not put to the test\n` +
+        `  try: dlab patch ${path}\n`,
+    );
+    expect(code).toBe(5);
+  });
+
+  test('a bug of the kernel itself is still one, and one scenario that calls it is enough', async () => {
+    const bad = await inProcess(
+      ...['check', 'lesson/counter', '--variant', 'plain', '--no-typecheck', '--with', path],
+    );
+    expect(bad.code).toBe(1);
+    expect(bad.err).toContain('was not put to the test');
+    const some = await check('lesson/counter', 'race/b28-in-lookup-twice', 'stash/close-vs-open');
+    expect(some.err.match(/no run of \S+/g)).toEqual([
+      'no run of lesson/counter',
+      'no run of race/b28-in-lookup-twice',
+    ]);
   });
 });
