@@ -26,6 +26,8 @@ export type Saved =
       readonly frontiers: readonly Frontier[];
       /** A task has gone round in a retry(): that all runs end is not known. */
       readonly goesRound: boolean;
+      /** Orders of freeing were left out. */
+      readonly freesFirst: boolean;
       readonly seconds: number;
     }
   | {

@@ -26,6 +26,8 @@ export type ToWorker =
       /** Begin at the start of the program. */
       readonly start: boolean;
       readonly frontiers: readonly Frontier[];
+      /** Leave out orders of freeing, see StateSearchOptions. */
+      readonly freesFirst: boolean;
       /** Stop at so many states. */
       readonly statesMax: number | null;
     }

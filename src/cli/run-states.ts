@@ -9,6 +9,7 @@ import {
   COMMANDS,
   GOES_ROUND,
   SharedStateTable,
+  STALE_POINTER,
   TABLE_FULL,
   type Frontier,
 } from '../explore/index.js';
@@ -46,12 +47,17 @@ const EMPTY: Found = {
   taken: [],
 };
 
-/** Search to the end, to the first bug, or until the pool is stopped. */
+/**
+ * Search to the end, to the first bug, or until the pool is stopped.
+ * @param freesFirst leave out orders of freeing, see StateSearchOptions; the reason is STALE_POINTER
+ *   if that cannot be done
+ */
 export async function runStates(
   pool: Pool,
   job: Job,
   saving: Saving | null,
   resumed: { saved: Extract<Saved, { engine: 'states' }>; states: Int32Array } | null,
+  freesFirst: boolean,
   seconds: () => number,
 ): Promise<StatesOutcome> {
   // Which states come first depends on who is quicker, but for one thread alone.
@@ -82,7 +88,14 @@ export async function runStates(
     frontiers = answers.flatMap((answer) => answer.frontiers);
     const over = frontiers.length === 0 && reason === null;
     if (saving !== null && !over && (reason === null || reason === pool.reason)) {
-      const saved: Saved = { engine: 'states', found, frontiers, goesRound, seconds: seconds() };
+      const saved: Saved = {
+        engine: 'states',
+        found,
+        frontiers,
+        goesRound,
+        freesFirst,
+        seconds: seconds(),
+      };
       saving.attempt(() => {
         saveCheckpoint(saving.path, job, saving.fingerprint, saved, table.dump());
       });
@@ -103,6 +116,7 @@ export async function runStates(
               table: memory,
               start: i === 0 && resumed === null,
               statesMax,
+              freesFirst,
               frontiers: round === 0 ? frontiers.filter((_, f) => f % threads === i) : [],
             }
           : { type: 'continue' },
@@ -111,7 +125,9 @@ export async function runStates(
       const onFailure = (): void => undefined; // Told by who waits for all of them.
       void asked[i].then((answer) => {
         if (answer.reason === 'a bug was found') pool.stop('a bug was found');
-        if (answer.reason === TABLE_FULL) pool.stop(TABLE_FULL);
+        for (const reason of [TABLE_FULL, STALE_POINTER]) {
+          if (answer.reason === reason) pool.stop(reason);
+        }
         if (answer.reason === `budget of ${statesMax} states used up`) pool.stop(spent);
       }, onFailure);
     };

@@ -9,6 +9,7 @@ import {
   GOES_ROUND,
   missedStateChanceOf,
   renamingOf,
+  STALE_POINTER,
   TABLE_FULL,
   verdictOf,
   type Engine,
@@ -238,7 +239,13 @@ class Run {
     const seconds = (): number => this.#seconds;
     // Before anything is searched: what is declared symmetric may not be.
     const guarantee = this.#job.symmetry ? renamingOf(this.#program) : null;
-    const outcome = await runStates(this.pool, this.#job, saving, resumed, seconds);
+    const search = (from: typeof resumed, freesFirst: boolean): ReturnType<typeof runStates> =>
+      runStates(this.pool, this.#job, saving, from, freesFirst, seconds);
+    let outcome = await search(resumed, resumed?.saved.freesFirst ?? true);
+    if (outcome.reason === STALE_POINTER && outcome.found.bugs.length === 0) {
+      this.pool.reason = null;
+      outcome = await search(null, false);
+    }
     // Whether they can for ever is decided on the whole graph, in one thread.
     if (outcome.reason === GOES_ROUND) return (await this.#whole('states', null))!;
     return { engine: 'states', ...outcome, interleavings: null, guarantee, units: null };

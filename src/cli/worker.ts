@@ -13,6 +13,7 @@ import {
   explore,
   exploreDpor,
   isVacuous,
+  letsFreesGoFirst,
   Limits,
   machineOptionsFor,
   Mailboxes,
@@ -96,6 +97,7 @@ class Explorer {
           keepGoing: job.keepGoing,
           sharing: boxes,
           symmetry: job.symmetry,
+          freesFirst: message.freesFirst && letsFreesGoFirst(built.machine, job),
         });
         this.#search = { search, limits, book, machine: built.machine };
         this.#frontiers = [...message.frontiers];

@@ -5,7 +5,7 @@
  * gone another way; everything else gets the word that says less.
  */
 
-import { MisuseError, type Branch } from '../machine/index.js';
+import { MisuseError, type Branch, type Machine } from '../machine/index.js';
 import { brute } from './brute.js';
 import { exploreDpor } from './dpor.js';
 import { Limits } from './limits.js';
@@ -24,7 +24,7 @@ import { BugBook } from './run.js';
 import { exploreSamples } from './sample.js';
 import { splitBugs } from './split.js';
 import { missedStateChance, StateTable } from './state-table.js';
-import { StateSearch, TABLE_FULL } from './states.js';
+import { STALE_POINTER, StateSearch, TABLE_FULL } from './states.js';
 import { assertSymmetric, symmetricTasks } from './symmetry.js';
 
 const MINIMISE_STATES_MAX = 200_000;
@@ -51,6 +51,12 @@ export function explore(program: Program, options: ExploreOptions = {}): Explore
 }
 
 function exploreWith(engine: Engine, program: Program, options: ExploreOptions): ExploreResult {
+  const result = exploreOnce(engine, program, options);
+  if (result.reason !== STALE_POINTER || result.bugs.length > 0) return result;
+  return exploreOnce(engine, program, { ...options, freesFirst: false });
+}
+
+function exploreOnce(engine: Engine, program: Program, options: ExploreOptions): ExploreResult {
   const built = program.build(machineOptionsFor(engine, options));
   const limits = new Limits(options);
   const book = new BugBook(built.machine);
@@ -118,6 +124,14 @@ export function machineOptionsFor(
   };
 }
 
+/** May a search over states leave out orders of freeing? Not if every bug is asked for. */
+export function letsFreesGoFirst(
+  machine: Machine,
+  { freesFirst, keepGoing }: Pick<ExploreOptions, 'freesFirst' | 'keepGoing'>,
+): boolean {
+  return (freesFirst ?? true) && keepGoing !== true && !machine.watchAll;
+}
+
 function run(
   engine: Engine,
   program: Program,
@@ -138,10 +152,18 @@ function run(
       });
       const symmetry = options.symmetry ?? false;
       if (symmetry) guarantee = renamingOf(program);
-      const search = new StateSearch(built, limits, book, { visited, keepGoing, onEnd, symmetry });
+      const freesFirst = letsFreesGoFirst(built.machine, options);
+      const search = new StateSearch(built, limits, book, {
+        visited,
+        keepGoing,
+        onEnd,
+        symmetry,
+        freesFirst,
+      });
       const paths = search.go();
       if (symmetry) assertSymmetric(built.machine);
-      if (limits.stopped === null && visited.counts) interleavings = paths;
+      const isCounted = visited.counts && !(search.reduced && Number.isFinite(paths));
+      if (limits.stopped === null && isCounted) interleavings = paths;
       break;
     }
     case 'bounded': {

@@ -5,6 +5,7 @@ export { exploreDpor } from './dpor.js';
 export {
   explore,
   isVacuous,
+  letsFreesGoFirst,
   machineOptionsFor,
   missedStateChanceOf,
   renamingOf,
@@ -38,7 +39,7 @@ export {
 } from './replay.js';
 export { BugBook, switchesIn } from './run.js';
 export { KEY_BITS, SharedStateTable } from './state-table.js';
-export { GOES_ROUND, StateSearch, TABLE_FULL, type Frontier } from './states.js';
+export { GOES_ROUND, STALE_POINTER, StateSearch, TABLE_FULL, type Frontier } from './states.js';
 export { straightSchedule } from './straight.js';
 export { splitBugs } from './split.js';
 export { assertSymmetric } from './symmetry.js';

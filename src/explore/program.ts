@@ -73,7 +73,7 @@ export interface ExploreResult {
   readonly executions: number;
   /**
    * Interleavings of the steps, if the engine counts them: `states` adds them up over the graph
-   * of states (beyond 2^53 rounded), `brute` runs them all.
+   * of states (beyond 2^53 rounded) unless it left some out, `brute` runs them all.
    */
   readonly interleavings: number | null;
   /** Executions given up because an equivalent one had been run (dpor). */
@@ -136,6 +136,12 @@ export interface ExploreOptions {
    * result's guarantee says so.
    */
   readonly symmetry?: boolean;
+  /**
+   * For `states`: let callbacks that only free memory go first and leave out orders that differ in
+   * no more (default, but not with `keepGoing`, which asks for every bug). `interleavings` is null
+   * where some were left out. See docs/exploring.md.
+   */
+  readonly freesFirst?: boolean;
   /**
    * Look for livelocks too, on the graph of states (default: if a state leads back to itself). What
    * else there is to say about liveness, checkLiveness() answers.

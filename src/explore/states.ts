@@ -57,6 +57,13 @@ export interface StateSearchOptions {
   readonly preemptions?: number;
   /** Explore symmetric tasks up to renaming, see symmetry.ts. */
   readonly symmetry?: boolean;
+  /**
+   * Where a callback could free memory and do no more, let it go first and leave out the orders in
+   * which others are quicker. They end alike, or another task uses what could have been freed and
+   * is caught for it. What else only such orders lead to is not seen, so this is for who stops at
+   * the first bug. Stops with STALE_POINTER where it cannot tell: search again without it then.
+   */
+  readonly freesFirst?: boolean;
 }
 
 const SHARE_EVERY_STEPS = 64;
@@ -71,6 +78,8 @@ export class StateSearch {
   readonly #levels: Level[] = [];
   #depth = -1;
   #untilShare = SHARE_EVERY_STEPS;
+  /** Have orders been left out, see `freesFirst`? */
+  reduced = false;
   #last = -1;
   #preemptions = 0;
 
@@ -128,7 +137,7 @@ export class StateSearch {
    * @returns the number of interleavings, if the table counts them and nothing was cut off
    */
   run(): number {
-    const { visited, sharing, onEnd, preemptions: bound } = this.#options;
+    const { visited, sharing, onEnd, freesFirst, preemptions: bound } = this.#options;
     const limits = this.#limits;
     const machine = this.#machine;
     let paths = 0;
@@ -162,6 +171,7 @@ export class StateSearch {
       machine.step(level.tasks[at], level.choices[at]);
       limits.step(this.#depth + 1);
       if (machine.findings.length > 0) this.#note();
+      if (machine.storedStale && freesFirst === true) limits.stopped ??= STALE_POINTER;
       const known = bound === undefined ? this.#visit() : this.#visitBounded(level);
       if (known !== undefined) {
         // A state on the way back to itself is gone through any number of times.
@@ -231,6 +241,7 @@ export class StateSearch {
     this.#depth += 1;
     const level = this.#level();
     openDecisions(this.#machine, level.tasks, level.choices);
+    if (this.#options.freesFirst === true) this.#onlyFree(level);
     if (this.#options.symmetry === true) {
       keepOnly(level, (task) => mayBegin(this.#machine, task));
     }
@@ -240,6 +251,15 @@ export class StateSearch {
     level.preemptions = this.#preemptions;
     // When no preemption is left, what would be one is not open.
     if (level.preemptions >= bound) keepOnly(level, (task) => !isPreemption(level, task));
+  }
+
+  /** If some task could only free memory now, leave just that open. */
+  #onlyFree(level: Level): void {
+    if (level.tasks.length < 2) return;
+    const frees = level.tasks.find((task) => this.#machine.onlyFrees(task));
+    if (frees === undefined) return;
+    this.reduced = true;
+    keepOnly(level, (task) => task === frees);
   }
 
   #restore({ mark, h0, h1, h2 }: Level): void {
@@ -318,6 +338,9 @@ function isPreemption({ last, tasks }: Level, task: TaskRec): boolean {
 
 /** Why a search stopped that ran out of room for states. */
 export const TABLE_FULL = 'no room for more states';
+
+/** Why a search stopped that had left out orders that may matter, see `freesFirst`. */
+export const STALE_POINTER = 'a pointer to freed memory was stored';
 
 /** Why a search that shares its table cannot say by itself that all runs end. */
 export const GOES_ROUND = 'tasks go round in loops';

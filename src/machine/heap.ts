@@ -156,6 +156,7 @@ export class Heap {
   /** Whatever becomes reachable from shared memory is shared from now on. */
   publish(value: unknown): void {
     if (value instanceof Struct) {
+      if (value.life.value === LIFE.freed) this.#state.storedStale = true;
       if (value.owner.value === null) return;
       this.#store.set(value.owner, null);
       for (const cell of value.cells) this.publish(cell.value);

@@ -8,9 +8,10 @@
 
 import type { Grower } from './grow.js';
 import type { Heap } from './heap.js';
-import type { Slab } from './memory.js';
+import type { Slab, Struct } from './memory.js';
 import type { Node } from './node.js';
 import { isLoadForUpdate, KIND, type AnyOp, type Section, type SectionToken } from './op.js';
+import type { Pending } from './pending.js';
 import { roundMayDiffer } from './relax.js';
 import type { Sections } from './sections.js';
 import type { TaskRec } from './task.js';
@@ -19,12 +20,20 @@ export class Joining {
   readonly #sections: Sections;
   readonly #grower: Grower;
   readonly #heap: Heap;
+  readonly #pending: Pending;
   readonly #joinUpdates: boolean;
 
-  constructor(sections: Sections, grower: Grower, heap: Heap, joinUpdates: boolean) {
+  constructor(
+    sections: Sections,
+    grower: Grower,
+    heap: Heap,
+    pending: Pending,
+    joinUpdates: boolean,
+  ) {
     this.#sections = sections;
     this.#grower = grower;
     this.#heap = heap;
+    this.#pending = pending;
     this.#joinUpdates = joinUpdates;
   }
 
@@ -93,6 +102,33 @@ export class Joining {
       default:
         return false;
     }
+  }
+
+  /**
+   * Is all that is left of an actor to free memory that nobody may use any more? Whoever does is
+   * caught for it, so nothing is lost if such an actor goes first: see `freesFirst` of the search
+   * over states. Not so if its callback could be queued again (the head must go with it), if the
+   * memory is handed out again, or if an invariant looks at the object's life.
+   */
+  onlyFrees(task: TaskRec, node: Node): boolean {
+    if (!task.actor || node.op === null) return false;
+    return (node.onlyFrees ??= this.#endsInFrees(task, node));
+  }
+
+  #endsInFrees(task: TaskRec, from: Node): boolean {
+    const next = (node: Node): Node =>
+      (node.child(undefined) ?? this.#grower.grow(task, node, undefined)).rest;
+    let node = from.op!.kind === KIND.sectionAwait ? next(from) : from;
+    const freed: unknown[] = [];
+    while (node.op !== null) {
+      const { op } = node;
+      if (op.kind !== KIND.free) return false;
+      const { slab, life } = op.a as Struct;
+      if (slab === null || (slab as Slab).reuse !== 'never' || life.watched) return false;
+      freed.push(op.a);
+      node = next(node);
+    }
+    return freed.length > 0 && this.#pending.headsAmong(from.root.args, freed);
   }
 
   /**

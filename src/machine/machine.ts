@@ -77,6 +77,7 @@ export class Machine {
   readonly lockOrder = new LockOrder();
   readonly fuse: boolean;
   readonly joinUpdates: boolean;
+  readonly watchAll: boolean;
   /** Tasks in the order in which this run spawned them. */
   readonly tasks: TaskRec[] = [];
   /** Objects in the order in which this run allocated them. */
@@ -105,7 +106,6 @@ export class Machine {
   readonly #pending: Pending;
   readonly #grower: Grower;
   readonly #globals: Struct[] = [];
-  readonly #watchAll: boolean;
   readonly #allRecs: TaskRec[] = [];
   #boots = 0;
   #cpus = 0;
@@ -118,7 +118,7 @@ export class Machine {
   constructor(options: MachineOptions = {}) {
     this.fuse = options.fuse ?? true;
     this.joinUpdates = this.fuse && (options.joinUpdates ?? false);
-    this.#watchAll = options.watchAll ?? false;
+    this.watchAll = options.watchAll ?? false;
     this.store = new Store(options.forgetFreed ?? false);
     this.#reports = new Reports(this.store, this.#state);
     this.findings = this.#reports.findings;
@@ -138,7 +138,13 @@ export class Machine {
       allocated: this.allocated,
     };
     this.#heap = new Heap(ground, options);
-    this.#joining = new Joining(this.#sections, this.#grower, this.#heap, this.joinUpdates);
+    this.#joining = new Joining(
+      this.#sections,
+      this.#grower,
+      this.#heap,
+      this.#pending,
+      this.joinUpdates,
+    );
     this.#executor = new Executor({
       ...ground,
       sections: this.#sections,
@@ -146,7 +152,7 @@ export class Machine {
       grower: this.#grower,
       heap: this.#heap,
       kcsan: options.kcsan ?? true,
-      watchAll: this.#watchAll,
+      watchAll: this.watchAll,
       tasks: this.tasks,
       pendingNode: (task) => this.pendingNode(task),
       spawn: (task, node, op) => this.#spawn(task, node, op),
@@ -364,6 +370,16 @@ export class Machine {
     return node;
   }
 
+  /** See {@link Joining.onlyFrees}. */
+  onlyFrees(task: TaskRec): boolean {
+    return task.actor && this.#joining.onlyFrees(task, task.node.value!);
+  }
+
+  /** Did the last step store a pointer to memory that had been freed? */
+  get storedStale(): boolean {
+    return this.#state.storedStale;
+  }
+
   /** See {@link Joining.exchangeAfter}. */
   exchangeAfter(task: TaskRec, node: Node, value: unknown): Node | null {
     return this.#joining.exchangeAfter(task, node, value);
@@ -404,9 +420,10 @@ export class Machine {
     this.visibleOp = null;
     this.visibleNode = null;
     this.#state.watchedWritten = false;
+    this.#state.storedStale = false;
     this.#advance(task, task.node.value!, choice, false);
     if (!this.#state.watchedWritten || this.#state.booting) return;
-    if (this.#watchAll) this.accesses.add(this.#counts.watched, ACCESS.write);
+    if (this.watchAll) this.accesses.add(this.#counts.watched, ACCESS.write);
     this.#reports.checkInvariants();
   }
 

@@ -79,6 +79,8 @@ export class Node {
   log: { level: string; text: string }[] | null = null;
   /** For cpu_relax: what the round read, see relax.ts. */
   round: readonly RoundRead[] | null = null;
+  /** Does an actor that goes on from here only free memory? Null as long as nobody has asked. */
+  onlyFrees: boolean | null = null;
   /** At the end of a round of retry(): what it stored to, even if it put back what was there. */
   wrote: readonly Cell[] | null = null;
 

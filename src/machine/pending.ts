@@ -50,6 +50,11 @@ export class Pending {
     }
   }
 
+  /** Is every object of an actor's arguments that it was queued with among these? */
+  headsAmong(args: readonly unknown[], objects: readonly unknown[]): boolean {
+    return args.every((arg) => !this.#heads.has(arg as Struct) || objects.includes(arg));
+  }
+
   #set(cell: Cell<number>, value: number): void {
     this.#accesses.add(cell, ACCESS.write);
     this.#store.set(cell, value);

@@ -18,7 +18,11 @@ import type { TaskRec } from './task.js';
 /** A predicate over the machine, checked after every step that writes a watched cell. */
 export interface Invariant {
   readonly name: string;
-  /** Null if it holds, else what is wrong. Reads `cell.value`; must change nothing. */
+  /**
+   * Null if it holds, else what is wrong. Reads `cell.value`; must change nothing. If it asks
+   * whether an object still lives, set `watched` of the object's `life`: when memory that RCU
+   * gives back is freed matters then.
+   */
   readonly check: () => string | null;
 }
 

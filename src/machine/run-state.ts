@@ -28,6 +28,8 @@ export class StepState {
   plain = false;
   /** Must the invariants be looked at after it? */
   watchedWritten = false;
+  /** Did the step store a pointer to an object that had been freed? */
+  storedStale = false;
   /** Set-up code runs: nothing fails, and no invariant has to hold yet. */
   booting = false;
   /** The step is tried out and will be undone: nothing is reported. */

@@ -23,7 +23,7 @@ export function watch(object: object): void {
   const cells: Cell<never>[] = [];
   if (object instanceof Dentry) cells.push(object.d_lockref as never, object.d_inode as never);
   if (object instanceof Pid || object instanceof NsCommon) {
-    cells.push(object.stashed as never, object.handles.held as never);
+    cells.push(object.stashed as never, object.handles.held as never, object.life as never);
   }
   for (const cell of cells) cell.watched = true;
 }

@@ -92,6 +92,8 @@ export function rule_inode_hash(ruled: RuledKernel, k: VfsKernel): void {
 
 /** No two objects of one kind have one number while both live. */
 export function rule_number(machine: Machine, object: StashedObject): void {
+  // When its memory goes matters to who is given its number.
+  object.life.watched = true;
   object.ino.rule = (write) => {
     const twin = machine.allocated.find(
       (other) =>

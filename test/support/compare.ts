@@ -14,13 +14,15 @@ export interface Outcome {
   readonly finals: readonly string[];
   readonly executions: number;
   readonly blocked: number;
+  /** Orders were left out, see `freesFirst`. */
+  readonly reduced: boolean;
 }
 
 /** What brute force finds with every operation a step of its own; null if there is too much. */
 export function oracle(program: Program, executionsMax: number, fuse: boolean): Outcome | null {
   const result = brute(program, { executionsMax, finalState, machine: { fuse } });
   if (!result.complete) return null;
-  return { ...result, blocked: 0 };
+  return { ...result, blocked: 0, reduced: false };
 }
 
 /** What an explorer finds. */
@@ -38,7 +40,21 @@ export function explored(program: Program, engine: Engine, options: ExploreOptio
     finals: [...finals].sort(),
     executions: result.executions,
     blocked: result.blocked,
+    reduced: result.engine === 'states' && result.complete && result.interleavings === null,
   };
+}
+
+/**
+ * How an outcome that stops at the first grave bug differs from all there is: it must find one if
+ * there is one, and everything else if there is none.
+ */
+export function differenceToFirst(expected: Outcome, actual: Outcome): string | null {
+  const grave = (titles: readonly string[]): boolean =>
+    titles.some((title) => !title.startsWith('KCSAN'));
+  if (!grave(expected.titles)) return difference(expected, actual);
+  if (!grave(actual.titles)) return `missed every bug: ${expected.titles.join(', ')}`;
+  const invented = actual.titles.filter((title) => !expected.titles.includes(title));
+  return invented.length === 0 ? null : `invented title: ${invented.join(', ')}`;
 }
 
 /** How two outcomes differ, in words; null if they do not. */

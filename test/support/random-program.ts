@@ -52,6 +52,7 @@ export type Instruction =
   | { readonly op: 'lock' | 'unlock' | 'tryIncrement' | 'spinTry'; readonly l: number }
   | { readonly op: 'rcuEnter' | 'rcuExit' | 'sleep' | 'choose' }
   | { readonly op: 'deref' | 'replace' | 'take' | 'updateValue'; readonly p: number }
+  | { readonly op: 'retire' | 'putBack'; readonly p: number; readonly frees: boolean }
   | { readonly op: 'get' | 'put' | 'count' }
   | { readonly op: 'fork'; readonly v: number; readonly wait: boolean };
 
@@ -61,6 +62,8 @@ export interface Recipe {
   readonly reuse: ReusePolicy;
   /** Every instruction is a function that is called. */
   readonly calls: boolean;
+  /** The pointer cell holds something from the start (default: nothing). */
+  readonly filled?: boolean;
 }
 
 class Shared extends Struct {
@@ -97,12 +100,30 @@ const THEMES: readonly (readonly Instruction['op'][])[] = [
   ['spinTry', 'spinTry', 'lock', 'tryIncrement'],
 ];
 
+/** What callbacks that free memory can come into conflict with. */
+export const FREEING: readonly Instruction['op'][] = [
+  'rcuEnter',
+  'deref',
+  'replace',
+  'replace',
+  'take',
+  'retire',
+  'putBack',
+  'load',
+  'store',
+];
+
 /** A recipe from a seed: `size` instructions over two or three tasks. */
-export function randomRecipe(seed: number, size: number): Recipe {
+export function randomRecipe(
+  seed: number,
+  size: number,
+  operations?: readonly Instruction['op'][],
+): Recipe {
   const prng = new Prng(seed);
   const taskCount = 2 + prng.below(2);
   const tasks: Instruction[][] = Array.from({ length: taskCount }, () => []);
-  const palette = THEMES[prng.below(THEMES.length)];
+  const theme = THEMES[prng.below(THEMES.length)];
+  const palette = operations ?? theme;
   for (let i = 0; i < size; i += 1) {
     tasks[prng.below(taskCount)].push(...instruction(prng, palette[prng.below(palette.length)]));
   }
@@ -154,6 +175,9 @@ function instruction(prng: Prng, op: Instruction['op']): Instruction[] {
     case 'take':
     case 'updateValue':
       return [{ op, p: 0 }];
+    case 'retire':
+    case 'putBack':
+      return [{ op, p: 0, frees: prng.below(3) > 0 }];
     case 'fork':
       return [{ op, v, wait: prng.below(2) === 0 }];
   }
@@ -162,6 +186,10 @@ function instruction(prng: Prng, op: Instruction['op']): Instruction[] {
 function* freeLater(section: Section, token: never, thing: Thing): Task<void> {
   yield* section_await(section, token);
   yield* kmem_cache_free(thing);
+}
+
+function* waits(section: Section, token: never, _head: Thing): Task<void> {
+  yield* section_await(section, token);
 }
 
 function* forked(cell: Cell<number>): Task<void> {
@@ -287,6 +315,23 @@ function* execute(world: World, me: number, step: Instruction): Task<number | nu
       );
       break;
     }
+    case 'retire': {
+      // Queued, but still where it was: others find it, and may queue it too.
+      const thing = yield* READ_ONCE(shared.p[step.p]);
+      if (thing === null) break;
+      const token = yield* section_snapshot(rcu);
+      yield* spawn(
+        { name: 'rcu', actor: true, head: thing },
+        (step.frees ? freeLater : waits) as never,
+        ...([rcu, token, thing] as never),
+      );
+      break;
+    }
+    case 'putBack': {
+      const thing = yield* xchg(shared.p[step.p], null);
+      if (thing !== null) yield* WRITE_ONCE(shared.p[step.p], thing);
+      break;
+    }
     case 'take': {
       const old = yield* xchg(shared.p[step.p], null);
       if (old !== null) yield* kmem_cache_free(old);
@@ -308,6 +353,11 @@ export function fromRecipe(recipe: Recipe): Program {
     const shared = machine.global(new Shared('shared'), 'shared');
     if (recipe.pinned) shared.count.value += REFCOUNT_PIN;
     const slab = machine.global(new Slab<Thing, []>('thing', () => new Thing(), recipe.reuse));
+    if (recipe.filled === true) {
+      machine.boot(function* () {
+        yield* WRITE_ONCE(shared.p[0], yield* kmem_cache_alloc(slab));
+      });
+    }
     for (const [i, code] of recipe.tasks.entries()) {
       machine.addTask({ name: `t${i}` }, () => run({ shared, slab, rcu }, i, code, recipe.calls));
     }
