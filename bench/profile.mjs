@@ -23,6 +23,7 @@ const PROGRAMS = {
   P2: () => kernel('close-vs-close'),
   P4: () => kernel('close-vs-close-reopen'),
   P5: () => kernel('close-vs-two-opens'),
+  P6: () => kernel('three-closers'),
 };
 
 const [name = 'ainc', engine = 'dpor'] = process.argv.slice(2);

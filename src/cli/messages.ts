@@ -31,8 +31,8 @@ export type ToWorker =
       /** Stop at so many states. */
       readonly statesMax: number | null;
     }
-  /** Go on with the states after a pause. */
-  | { readonly type: 'continue' }
+  /** Go on with the states after a pause, in a table that may be a larger one. */
+  | { readonly type: 'continue'; readonly table: SharedArrayBuffer }
   /** Explore one unit, up to so many executions. */
   | {
       readonly type: 'unit';

@@ -13,6 +13,9 @@ import {
   type ToWorker,
 } from './messages.js';
 
+/** What dies young is little once every history has been seen; the default is three times as much. */
+const YOUNG_MB = 12;
+
 /** One thread. */
 export class Member {
   readonly #worker: Worker;
@@ -27,6 +30,7 @@ export class Member {
     this.#onProgress = onProgress;
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: { job, me, boxes },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error: Error) => this.#fail(error));

@@ -18,8 +18,11 @@ import type { Job } from './job.js';
 import { joined, type Answer, type Found } from './messages.js';
 import type { Pool } from './pool.js';
 
-/** Slots for states, as a power of two: about 13 million states in 200 MB, touched as needed. */
-const TABLE_LOG2 = 24;
+/**
+ * Slots of the tables: the second, with 12.6 million states in 168 MB, is made if the first is full.
+ * One that grew by and by would need twice its room whenever it does.
+ */
+const TABLE_SLOTS = [1 << 20, 14_000_000];
 /** Small programs are done before a second thread is up. */
 const ALONE_MS = 250;
 
@@ -68,8 +71,9 @@ export async function runStates(
   if (resumed !== null && statesMax !== null && statesMax <= 0) {
     return { found: resumed.saved.found, reason: spent };
   }
-  const memory = SharedStateTable.allocate(TABLE_LOG2);
-  const table = new SharedStateTable(memory);
+  const sizes = TABLE_SLOTS.filter((slots) => slots > 2 * ((resumed?.states.length ?? 0) / 3));
+  let memory = SharedStateTable.allocate(sizes.shift() ?? TABLE_SLOTS.at(-1)!);
+  let table = new SharedStateTable(memory);
   if (resumed !== null) table.restore(resumed.states);
   const before: Found = resumed?.saved.found ?? EMPTY;
   let frontiers: readonly Frontier[] = resumed?.saved.frontiers ?? [];
@@ -84,7 +88,15 @@ export async function runStates(
     if (timer !== null) clearTimeout(timer);
     const found = joined([before, ...answers.map((answer) => answer.found)]);
     goesRound ||= answers.some((answer) => answer.goesRound);
-    const reason = reasonOf(answers);
+    let reason = reasonOf(answers);
+    const slots = reason === TABLE_FULL ? sizes.shift() : undefined;
+    if (slots !== undefined) {
+      memory = SharedStateTable.allocate(slots);
+      const larger = new SharedStateTable(memory);
+      larger.addAll(table);
+      table = larger;
+      reason = null;
+    }
     frontiers = answers.flatMap((answer) => answer.frontiers);
     const over = frontiers.length === 0 && reason === null;
     if (saving !== null && !over && (reason === null || reason === pool.reason)) {
@@ -119,14 +131,16 @@ export async function runStates(
               freesFirst,
               frontiers: round === 0 ? frontiers.filter((_, f) => f % threads === i) : [],
             }
-          : { type: 'continue' },
+          : { type: 'continue', table: memory },
         'states',
       );
       const onFailure = (): void => undefined; // Told by who waits for all of them.
       void asked[i].then((answer) => {
         if (answer.reason === 'a bug was found') pool.stop('a bug was found');
-        for (const reason of [TABLE_FULL, STALE_POINTER]) {
-          if (answer.reason === reason) pool.stop(reason);
+        if (answer.reason === STALE_POINTER) pool.stop(STALE_POINTER);
+        if (answer.reason === TABLE_FULL) {
+          if (sizes.length === 0) pool.stop(TABLE_FULL);
+          else pool.boxes.command(COMMANDS.pause);
         }
         if (answer.reason === `budget of ${statesMax} states used up`) pool.stop(spent);
       }, onFailure);

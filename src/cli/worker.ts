@@ -106,6 +106,7 @@ class Explorer {
         break;
       }
       case 'continue':
+        this.#search!.search.useTable(new SharedStateTable(message.table));
         this.#search!.limits.goOn();
         this.#searchStates();
         break;

@@ -128,7 +128,7 @@ export class StateTable implements Visited {
 }
 
 /** Above this part of its slots the shared table counts as full: probing would get long. */
-const LOAD_MAX = 0.8;
+const LOAD_MAX = 0.9;
 const HEAD_WORDS = 16;
 /** States that a thread adds before it tells the others. */
 const LOT = 256;
@@ -138,23 +138,22 @@ export class SharedStateTable implements Visited {
   /** Word 0 counts the states, in lots. */
   readonly #head: Int32Array;
   readonly #keys: Int32Array;
-  readonly #mask: number;
+  readonly #slots: number;
   readonly #sizeMax: number;
   #untilCounted = LOT;
   /** States that this thread was the first to see. */
   added = 0;
 
-  /** Memory for about 0.8 * 2^log2 states; touched only where used. */
-  static allocate(log2: number): SharedArrayBuffer {
-    return new SharedArrayBuffer(4 * (HEAD_WORDS + WORDS * 2 ** log2));
+  /** Memory for so many slots, nine in ten of which can hold a state: 12 bytes each. */
+  static allocate(slots: number): SharedArrayBuffer {
+    return new SharedArrayBuffer(4 * (HEAD_WORDS + WORDS * slots));
   }
 
   constructor(buffer: SharedArrayBuffer) {
     this.#head = new Int32Array(buffer, 0, HEAD_WORDS);
     this.#keys = new Int32Array(buffer, 4 * HEAD_WORDS);
-    const slots = this.#keys.length / WORDS;
-    this.#mask = slots - 1;
-    this.#sizeMax = Math.floor(slots * LOAD_MAX);
+    this.#slots = this.#keys.length / WORDS;
+    this.#sizeMax = Math.floor(this.#slots * LOAD_MAX);
   }
 
   get full(): boolean {
@@ -167,8 +166,10 @@ export class SharedStateTable implements Visited {
     const h1 = b === 0 ? 1 : b;
     const h2 = c === 0 ? 1 : c;
     const keys = this.#keys;
-    for (let slot = slotOf(h0, h1) & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const base = slot * WORDS;
+    const end = keys.length;
+    // The upper bits choose the slot, so that the number of slots can be any.
+    let base = WORDS * Math.floor(((slotOf(h0, h1) >>> 0) / 2 ** 32) * this.#slots);
+    for (; ; base = base + WORDS === end ? 0 : base + WORDS) {
       let found = Atomics.load(keys, base);
       if (found === 0) {
         found = Atomics.compareExchange(keys, base, 0, h0);
@@ -222,6 +223,15 @@ export class SharedStateTable implements Visited {
       at += WORDS;
     }
     return states.subarray(0, at);
+  }
+
+  /** Take up every state of another table. No thread may be searching. */
+  addAll(other: SharedStateTable): void {
+    const keys = other.#keys;
+    for (let base = 0; base < keys.length; base += WORDS) {
+      if (keys[base] !== 0) this.enter(keys[base], keys[base + 1], keys[base + 2]);
+    }
+    this.added = 0;
   }
 
   /** Take up what {@link dump} gave. */

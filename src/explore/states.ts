@@ -76,6 +76,7 @@ export class StateSearch {
   readonly #book: BugBook;
   readonly #options: StateSearchOptions;
   readonly #levels: Level[] = [];
+  #visited: Visited;
   #depth = -1;
   #untilShare = SHARE_EVERY_STEPS;
   /** Have orders been left out, see `freesFirst`? */
@@ -89,8 +90,14 @@ export class StateSearch {
     this.#limits = limits;
     this.#book = book;
     this.#options = options;
+    this.#visited = options.visited;
     limits.unit = 'states';
     built.machine.store.hashing = true;
+  }
+
+  /** Go on with a table that has all that is in the one so far. */
+  useTable(visited: Visited): void {
+    this.#visited = visited;
   }
 
   /** Begin at the start of the program, unless that was done. */
@@ -137,7 +144,7 @@ export class StateSearch {
    * @returns the number of interleavings, if the table counts them and nothing was cut off
    */
   run(): number {
-    const { visited, sharing, onEnd, freesFirst, preemptions: bound } = this.#options;
+    const { sharing, onEnd, freesFirst, preemptions: bound } = this.#options;
     const limits = this.#limits;
     const machine = this.#machine;
     let paths = 0;
@@ -152,7 +159,7 @@ export class StateSearch {
           level.paths = 1;
           limits.executions += 1;
         }
-        visited.finish(level.h0, level.h1, level.h2, level.paths);
+        this.#visited.finish(level.h0, level.h1, level.h2, level.paths);
         ({ paths } = level);
         this.#depth -= 1;
         if (this.#depth < 0) break;
@@ -210,9 +217,9 @@ export class StateSearch {
 
   #visit(salt = 0): number | undefined {
     const { store } = this.#machine;
-    const known = this.#options.visited.enter(store.h0 ^ salt, (store.h1 + salt) | 0, store.h2);
+    const known = this.#visited.enter(store.h0 ^ salt, (store.h1 + salt) | 0, store.h2);
     if (known === undefined) this.#limits.countState();
-    if (this.#options.visited.full) this.#limits.stopped ??= TABLE_FULL;
+    if (this.#visited.full) this.#limits.stopped ??= TABLE_FULL;
     return known;
   }
 
@@ -256,8 +263,13 @@ export class StateSearch {
   /** If some task could only free memory now, leave just that open. */
   #onlyFree(level: Level): void {
     if (level.tasks.length < 2) return;
-    const frees = level.tasks.find((task) => this.#machine.onlyFrees(task));
-    if (frees === undefined) return;
+    let frees: TaskRec | null = null;
+    for (const task of level.tasks) {
+      if (!this.#machine.onlyFrees(task)) continue;
+      // By name: in which order tasks were spawned depends on the way here.
+      if (frees === null || task.key < frees.key) frees = task;
+    }
+    if (frees === null) return;
     this.reduced = true;
     keepOnly(level, (task) => task === frees);
   }

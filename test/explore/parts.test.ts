@@ -29,7 +29,7 @@ interface Whole {
 
 /** Search states, giving the search up for a new one after every `every` steps. */
 function inParts(program: Program, every: number): Whole {
-  const table = SharedStateTable.allocate(16);
+  const table = SharedStateTable.allocate(1 << 16);
   const finals = new Set<string>();
   const titles = new Set<string>();
   const total = { states: 0, executions: 0, steps: 0 };
@@ -77,7 +77,7 @@ describe('a search of states that is stopped and taken up again', () => {
     const program = ainc(6);
     const built = program.build(machineOptionsFor('states', {}));
     const limits = new Limits({});
-    const small = new SharedStateTable(SharedStateTable.allocate(6));
+    const small = new SharedStateTable(SharedStateTable.allocate(1 << 6));
     const search = new StateSearch(built, limits, new BugBook(built.machine), {
       visited: {
         enter: (a, b, c) => small.enter(a, b, c),
@@ -93,7 +93,7 @@ describe('a search of states that is stopped and taken up again', () => {
     const frontier = search.frontier()!;
     const again = program.build(machineOptionsFor('states', {}));
     const rest = new Limits({});
-    const large = new SharedStateTable(SharedStateTable.allocate(12));
+    const large = new SharedStateTable(SharedStateTable.allocate(1 << 12));
     large.restore(small.dump());
     const second = new StateSearch(again, rest, new BugBook(again.machine), {
       visited: large,
