@@ -20,7 +20,7 @@ import { isPatchCalled } from './patch/called.js';
 import { blamingPatch, withPatch } from './patch/vet.js';
 import { checkReportOf, reportOf } from './report.js';
 import { runInWorker } from './runner.js';
-import { writeResult } from './shard.js';
+import { resultOfPart, writeResult } from './shard.js';
 
 /**
  * @param onCode told what the exit code is so far, before anything is printed
@@ -66,8 +66,10 @@ async function checkJobs(
       if (lines.length > 0) (format === null ? console.log : console.error)(lines.join('\n'));
     }
     const outcome = await runInWorker(job, persistence);
-    const { result, interrupted, resumeFrom } = outcome;
-    verdicts.push(result.verdict);
+    const { interrupted, resumeFrom } = outcome;
+    const result = resultOfPart(job, outcome.result);
+    // A part that was explored whole has done what was asked: the jobs of a matrix are to go on.
+    if (result === outcome.result) verdicts.push(result.verdict);
     if (!interrupted) onCode(exitCodeOf(verdicts));
     if (corpus !== null && result.bugs.length > 0) {
       const program = await programOfJob(job);

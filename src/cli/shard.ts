@@ -28,6 +28,20 @@ interface ResultFile {
   readonly seconds: number;
 }
 
+/**
+ * What a part of a check says for itself: that it was explored whole proves nothing about the check.
+ * @returns the result to show; the same if it is of a whole check, or says less already
+ */
+export function resultOfPart({ shard }: Job, result: ExploreResult): ExploreResult {
+  if (shard === null || shard.of === 1 || !result.complete || result.bugs.length > 0) return result;
+  return {
+    ...result,
+    verdict: 'INCOMPLETE',
+    complete: false,
+    reason: `part ${shard.part} of ${shard.of}: dlab merge has the verdict`,
+  };
+}
+
 /** Write what a check found, for `dlab merge`. @throws UsageError */
 export function writeResult(path: string, job: Job, { result }: Outcome): void {
   const { executions, blocked, states, steps, depth, bugs, taken, neverTaken } = result;

@@ -35,6 +35,18 @@ describe('a scenario that holds', () => {
     }
   });
 
+  test('a part says that it is one, and that it was explored whole only by its exit code', () => {
+    const part = (...more: string[]): ReturnType<typeof dlab> =>
+      dlab('check', ...args, '--shard', '1/3', ...more);
+    const { code, out } = part();
+    expect(code).toBe(0);
+    expect(out).toContain('INCOMPLETE');
+    expect(out).toContain('part 1 of 3: dlab merge has the verdict');
+    expect(out).not.toContain('HOLDS');
+    expect(resultOf(part('--json'))).toMatchObject({ verdict: 'INCOMPLETE' });
+    expect(part('--budget', '1').code).toBe(3);
+  });
+
   test('a missing part makes INCOMPLETE', () => {
     const { code, out } = dlab('merge', files[0], files[2]);
     expect(code).toBe(3);
