@@ -16,8 +16,8 @@ export interface Estimate {
 
 /** Parts that must have been begun before anything is said. */
 const BEGUN_MIN = 8;
-/** And those that must be finished. */
-const FINISHED_MIN = 4;
+/** And those that must be finished, as a part of all: the largest are among the last to be. */
+const FINISHED_MIN = 0.1;
 
 /**
  * Estimate a total.
@@ -32,7 +32,7 @@ export function extrapolate(
   parts: number,
 ): Estimate | null {
   const begun = finished.length + underWay.length;
-  const isEnough = begun >= BEGUN_MIN && finished.length >= FINISHED_MIN;
+  const isEnough = begun >= BEGUN_MIN && finished.length >= FINISHED_MIN * parts;
   if (!isEnough && finished.length < parts) return null;
   const guessed = underWay.map((soFar) => {
     const longer = finished.filter((size) => size > soFar);

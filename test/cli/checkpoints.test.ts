@@ -151,7 +151,7 @@ describe('a checkpoint that cannot be written', () => {
     const path = scratch('small');
     // Checkpoints grow with the states: the first ones fit under the limit, later ones do not.
     const ran = shell(
-      `ulimit -f 400; $DLAB check ${args.join(' ')} --checkpoint ${path} ${OFTEN.join(' ')}`,
+      `ulimit -f 60; $DLAB check ${args.join(' ')} --checkpoint ${path} ${OFTEN.join(' ')}`,
     );
     expect(ran.code).toBe(0);
     expect(ran.out).toContain('HOLDS');
