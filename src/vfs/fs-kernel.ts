@@ -22,7 +22,7 @@ import {
 import { DCACHE, type Dentry } from '../dcache/index.js';
 import { fs_functions, fs_functions_of_stash, fs_functions_v6_9 } from './fs-functions.js';
 import { fs_at_rest, rule_fs_inode } from './fs-rules.js';
-import { rule_namespace, rule_pid } from './id-rules.js';
+import { namespaces_at_rest, rule_namespace, rule_pid } from './id-rules.js';
 import { create_kernel, type KernelOptions, type VfsKernel } from './kernel.js';
 import { BatchedNumbers } from './numbers.js';
 import { CLONE, LowestFree, Namespace, NS_TYPES, NsProxy, NsTree, SLOT } from './ns/structs.js';
@@ -261,7 +261,10 @@ export function create_fs_kernel(machine: Machine, options: FsOptions = {}): FsK
   };
   Object.assign(kernel, state);
   bind_functions(kernel, own);
-  if (machine.ruled) machine.atRest.push(() => fs_at_rest(machine, kernel));
+  if (machine.ruled) {
+    machine.atRest.push(() => fs_at_rest(machine, kernel));
+    machine.atRest.push(() => namespaces_at_rest(machine, kernel));
+  }
   state.init_task.task = machine.boot(() => boot(kernel, options));
   return kernel;
 }

@@ -7,7 +7,7 @@
 import { IS_ERR, LIFE, type ErrPtr, type Machine } from '../machine/index.js';
 import { I_CLEAR, Inode } from './inode.js';
 import type { FsKernel } from './fs-kernel.js';
-import { CLONE, type Namespace } from './ns/structs.js';
+import { CLONE, Namespace } from './ns/structs.js';
 import type { PidfsAttr, PidStruct } from './pidfs/structs.js';
 import { rule_number } from './rules.js';
 
@@ -40,20 +40,33 @@ function inodes_of(machine: Machine, k: FsKernel, ns: Namespace): number {
   ).length;
 }
 
+function too_few(machine: Machine, k: FsKernel, ns: Namespace): string | null {
+  // v6.9 counted no users, and the initial namespaces are used for ever.
+  if (ns.initial || k.version === 'v6.9') return null;
+  const users = ns.active.value;
+  const inodes = inodes_of(machine, k, ns);
+  return users < inodes ? `${ns.toString()} has ${inodes} inodes and ${users} active users` : null;
+}
+
 /** The rules of a namespace. */
 export function rule_namespace(machine: Machine, k: FsKernel, ns: Namespace): void {
   rule_number(machine, ns);
   ns.active.rule = (write) => {
-    if (ns.initial) return;
-    const users = ns.active.value;
-    const inodes = inodes_of(machine, k, ns);
-    if (users < inodes) {
-      write.broken(USERS, `${ns.toString()} has ${inodes} inodes and ${users} active users`);
-    }
-    const owner = ns.ns_type === CLONE.NEWUSER ? ns.parent.value : ns.user_ns.value;
-    // The owner follows by a step of its own, upwards after and downwards before.
-    if (users > 1 && owner !== null && owner.active.value === 0) {
-      write.broken(USERS, `${ns.toString()} is in use, and ${owner.toString()}, its owner, is not`);
-    }
+    const wrong = too_few(machine, k, ns);
+    if (wrong !== null) write.broken(USERS, wrong);
   };
+}
+
+/** What holds of namespaces once nobody runs: the owner of one that is in use is in use, too. */
+export function namespaces_at_rest(machine: Machine, k: FsKernel): void {
+  for (const ns of new Set(machine.allocated)) {
+    if (!(ns instanceof Namespace) || ns.life.value !== LIFE.live) continue;
+    const owner = ns.ns_type === CLONE.NEWUSER ? ns.parent.value : ns.user_ns.value;
+    const unused = ns.active.value > 0 && owner?.active.value === 0;
+    const detail =
+      too_few(machine, k, ns) ??
+      (unused ? `${ns.toString()} is in use, and its owner ${owner.toString()} is not` : null);
+    if (detail === null) continue;
+    machine.addFinding({ kind: 'invariant', title: `invariant: ${USERS}`, detail });
+  }
 }

@@ -7,7 +7,7 @@
 
 import { LIFE, type Machine, type Write } from '../machine/index.js';
 import { dcache_at_rest, rule_aliases, within, type RuledKernel } from '../dcache/index.js';
-import { I_CLEAR, I_FREEING, I_WILL_FREE, Inode, LRU } from './inode.js';
+import { I_CLEAR, I_FREEING, I_WILL_FREE, Inode, LRU, S_IFREG } from './inode.js';
 import type { InoCounter } from './ino.js';
 import type { VfsKernel } from './kernel.js';
 import type { StashedObject } from './stashed.js';
@@ -137,6 +137,8 @@ export function kernel_at_rest(machine: Machine, k: VfsKernel): void {
       tell('no unlinked unused inode is left; after umount none is', inode.toString());
     }
     if (inode.i_sb !== k.pidfs && inode.i_sb !== k.nsfs) continue;
+    // The root, which nobody sees, has a number of its own.
+    if ((inode.i_mode.value & S_IFREG) === 0) continue;
     const number = `${inode.i_sb.toString()} ${inode.i_ino.value}`;
     if (numbers.has(number)) tell('one living inode per number in the stash', number);
     numbers.add(number);

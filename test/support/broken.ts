@@ -31,6 +31,7 @@ import { DCACHE, dcache_functions, type Dentry } from '../../src/dcache/index.js
 import type { Program } from '../../src/explore/index.js';
 import { findScenario, findVariant, programOf } from '../../src/scenario/index.js';
 import {
+  CLONE,
   create_fs_kernel,
   create_kernel,
   Handles,
@@ -38,7 +39,10 @@ import {
   type Inode,
   SuperBlock,
   vfs_functions,
+  type NsCommon,
+  PIDFD_GET,
   type Stash,
+  type TaskStruct,
   type StashedObject,
   type FsKernel,
   type VfsKernel,
@@ -1099,6 +1103,36 @@ export const BROKEN: readonly Broken[] = [
     what: 'mntput gives nothing back',
     functions: { mntput: forget },
     on: onFs(['mkdir', '/d'], ['stat', '/d'], ['chdir', '/d']),
+  },
+  {
+    id: 59,
+    what: 'pidfs_exit marks every process as one that nobody asked for',
+    functions: {
+      *pidfs_exit(_k: FsKernel, task: TaskStruct): Task<void> {
+        const pid = (yield* READ_ONCE(task.thread_pid))!;
+        yield* WRITE_ONCE<unknown>(pid.attr, ERR_PTR(-E.ESRCH));
+      },
+    },
+    on: onFs(['clone'], ['pidfdOpen', 2], ['kill', 2, 9], ['wait4']),
+  },
+  {
+    id: 60,
+    what: 'nsfs_init_inode is no user of the namespace',
+    also: /^WARNING: namespace used by less than nobody/,
+    functions: {
+      *nsfs_init_inode(k: FsKernel, inode: Inode, ns: NsCommon): Task<number> {
+        yield* write<unknown>(inode.i_private, ns);
+        yield* k.fill_inode(inode, yield* k.ino_of(ns), 0o100444);
+        return 0;
+      },
+    },
+    on: onFs(
+      ['clone', CLONE.NEWNET],
+      ['pidfdOpen', 2],
+      ['ioctl', 0, PIDFD_GET.NET_NAMESPACE],
+      ['kill', 2, 9],
+      ['wait4'],
+    ),
   },
   {
     id: 63,
