@@ -20,6 +20,7 @@ import type {
   Program,
   Verdict,
 } from './program.js';
+import { replay } from './replay.js';
 import { BugBook } from './run.js';
 import { exploreSamples } from './sample.js';
 import { splitBugs } from './split.js';
@@ -82,7 +83,8 @@ function exploreOnce(engine: Engine, program: Program, options: ExploreOptions):
   const found = splitBugs(program, book.bugs, machineOptionsFor(engine, options));
   const shown =
     found.length > 0 && (options.minimise ?? true) ? smallestBugs(program, found, options) : found;
-  const bugs = [...shown, ...(liveness?.livelocks ?? [])].sort(
+  const told = shown.map((bug) => (bug.kind === 'lockdep' ? tellWhetherAlone(program, bug) : bug));
+  const bugs = [...told, ...(liveness?.livelocks ?? [])].sort(
     (a, b) => Number(a.kind === 'KCSAN') - Number(b.kind === 'KCSAN'),
   );
   return {
@@ -103,6 +105,14 @@ function exploreOnce(engine: Engine, program: Program, options: ExploreOptions):
     neverTaken: program.branches.filter((branch) => !isTaken(branch)),
     seconds: limits.seconds,
   };
+}
+
+/** Two orders of locks may never meet in one interleaving; then no replay of one shows the bug. */
+function tellWhetherAlone(program: Program, bug: Bug): Bug {
+  const { findings } = replay(program, bug.schedule);
+  if (findings.some(({ title }) => title === bug.title)) return bug;
+  const detail = `${bug.detail}, in another interleaving: a replay of this one alone shows nothing`;
+  return { ...bug, detail };
 }
 
 /** The bound of {@link missedStateChance} for what an engine has covered; null if it needs none. */

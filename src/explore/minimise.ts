@@ -12,7 +12,7 @@ import type { Bug, Built, Decision } from './program.js';
 import { endOfRun, keyOf, switchesIn } from './run.js';
 import { StateTable } from './state-table.js';
 import { openDecisions } from './states.js';
-import { titleOf } from './titles.js';
+import { detailOf, titleOf } from './titles.js';
 
 interface Entry {
   readonly parent: Entry | null;
@@ -69,7 +69,9 @@ export function smallestSchedule(
   back(0);
   machine.store.hashing = false;
   if (found === null) return null;
-  const { title, kind, detail } = failures.get(found)!;
+  const failed = failures.get(found)!;
+  const { title, kind } = failed;
+  const detail = detailOf(machine, failed);
   const schedule = scheduleOf(found);
   const { steps } = found;
   const switches = switchesIn(machine, schedule);

@@ -7,7 +7,7 @@
 
 import { Node, type Finding, type Machine, type TaskRec } from '../machine/index.js';
 import type { Bug, Built, Decision, Schedule } from './program.js';
-import { functionAt, titleOf } from './titles.js';
+import { detailOf, functionAt, titleOf } from './titles.js';
 
 /** Checks at the end of a run; leaves their findings in `machine.findings`. */
 export function endOfRun({ machine, atEnd }: Built): void {
@@ -135,7 +135,7 @@ export class BugBook {
     this.#byTitle.set(title, {
       title,
       kind: finding.kind,
-      detail: finding.detail,
+      detail: detailOf(this.#machine, finding),
       schedule: path,
       steps: path.length,
       switches: switchesIn(this.#machine, path),

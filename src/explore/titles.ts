@@ -58,3 +58,9 @@ export function titleOf(machine: Machine, finding: Finding): string {
   }
   return title;
 }
+
+/** The finding's detail; of a lock order, with the function in which the other one was seen first. */
+export function detailOf(machine: Machine, { detail, first }: Finding): string {
+  if (!(first instanceof Node)) return detail;
+  return `${detail}; the other order was seen first in ${functionAt(machine, { task: -1, node: first })}`;
+}

@@ -27,6 +27,8 @@ export interface LocalFinding {
   /** Title with `%f` where the kernel function belongs. */
   readonly title: string;
   readonly detail: string;
+  /** Of a lock order: the node where the other order was seen first, in whatever interleaving. */
+  readonly first?: unknown;
 }
 
 /** A place in a task's run. */

@@ -396,12 +396,13 @@ export class Grower {
   #orderCheck(node: Node, lockClass: string, subclass: number): void {
     const wanted = subclass === 0 ? lockClass : `${lockClass}/${subclass}`;
     for (let held = node.context.held; held !== null; held = held.next) {
-      const cycle = this.#lockOrder.add(held.cell.lockClass ?? held.cell.name, wanted);
+      const cycle = this.#lockOrder.add(held.cell.lockClass ?? held.cell.name, wanted, node);
       if (cycle !== null) {
         node.finding({
           kind: 'lockdep',
           title: 'WARNING: possible circular locking dependency detected in %f',
-          detail: cycle.join(' -> '),
+          detail: cycle.classes.join(' -> '),
+          first: cycle.first,
         });
       }
     }
