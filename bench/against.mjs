@@ -39,7 +39,8 @@ async function measure(root, seconds) {
       const result = api.explore(program, { ...options, now: () => performance.now() / 1000 });
       const { user, system } = process.cpuUsage(before);
       const count = engine === 'states' ? result.states : result.executions;
-      rates[`${name} ${engine}`] = { count, rate: count / ((user + system) / 1e6) };
+      const cpu = (user + system) / 1e6;
+      rates[`${name} ${engine}`] = { count, rate: count / cpu, cpu, complete: result.complete };
     }
   }
   return rates;
@@ -89,15 +90,22 @@ function compare(commit, other, rounds, seconds) {
   console.log(
     `per CPU second, best of ${rounds} runs of up to ${seconds} s: ${names.join(', and ')}`,
   );
-  console.log('\nprogram       executions or states a run            rate    rate     share');
+  console.log(
+    '\nprogram        executions or states    rate there and here  share   CPU s of a whole one',
+  );
   for (const key of Object.keys(runs[0][0])) {
     const rates = runs.map((all) => Math.max(...all.map((run) => run[key].rate)));
     const counts = runs.map((all) => group(Math.max(...all.map((run) => run[key].count))));
+    const whole = runs.map((all) => {
+      const ended = all.filter((run) => run[key].complete);
+      return ended.length === 0 ? '-' : Math.min(...ended.map((run) => run[key].cpu)).toFixed(2);
+    });
     console.log(
-      key.padEnd(13),
-      counts.join(' -> ').padStart(26),
-      ...rates.map((rate) => group(rate).padStart(11)),
-      (rates[1] / rates[0]).toFixed(2).padStart(9),
+      key.padEnd(10),
+      counts.join(' -> ').padStart(24),
+      rates.map(group).join(' -> ').padStart(22),
+      (rates[1] / rates[0]).toFixed(2).padStart(6),
+      whole.join(' -> ').padStart(22),
     );
   }
 }
@@ -113,5 +121,10 @@ if (argv.includes('--measure')) {
   process.exitCode = 2;
 } else {
   const other = argv[3]?.startsWith('-') === false ? argv[3] : undefined;
-  compare(argv[2], other, option('--rounds', 3), seconds);
+  try {
+    compare(argv[2], other, option('--rounds', 3), seconds);
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
 }
