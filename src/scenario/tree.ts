@@ -10,7 +10,8 @@ import type { Dentry, DentryOperations } from '../dcache/index.js';
 import { write, type Task } from '../machine/index.js';
 import { SuperBlock, type Inode, type VfsKernel } from '../vfs/index.js';
 
-const MODES = { directory: 0o040755, file: 0o100644 } as const;
+/** Type and permissions of what is made here. */
+export const MODES = { directory: 0o040755, file: 0o100644 } as const;
 
 /** A super block, for `objects` of a scenario. @param s_d_op what its dentries hook */
 export function plain_super(s_d_op: DentryOperations = {}): SuperBlock {

@@ -127,6 +127,28 @@ function* nothing(): Task<null> {
   return null;
 }
 
+/** A function that does nothing but answer this. */
+function answers<T>(value: T): () => Task<T> {
+  return function* () {
+    yield* [];
+    return value;
+  };
+}
+
+/** Stashes, and forgets a dentry that lost. */
+function* without_dput(
+  k: VfsKernel,
+  stash: Stash,
+  sb: SuperBlock,
+  data: StashedObject,
+): Task<Dentry> {
+  const dentry = (yield* k.prepare_anon_dentry(stash, sb, data)) as Dentry;
+  return yield* k.stash_dentry(stash, dentry);
+}
+
+const look_up_a: TaskBody<unknown> = function* (t) {
+  yield* t.k.dput(yield* t.k.d_lookup(t.root, 'a'));
+};
 const put: TaskBody<Dentry> = (t, a) => t.k.dput(a);
 const drop_and_put: TaskBody<Dentry> = function* (t, a) {
   yield* t.k.d_drop(a);
@@ -389,12 +411,7 @@ export const BROKEN: readonly Broken[] = [
         yield* callback(k, head);
       },
     },
-    on: onTree(a_used, [
-      drop_and_put,
-      function* (t) {
-        yield* t.k.dput(yield* t.k.d_lookup(t.root, 'a'));
-      },
-    ]),
+    on: onTree(a_used, [drop_and_put, look_up_a]),
   },
   {
     id: 12,
@@ -459,11 +476,7 @@ export const BROKEN: readonly Broken[] = [
         return null;
       },
     },
-    on: onTree(a_used, [
-      function* (t) {
-        yield* t.k.dput(yield* t.k.d_lookup(t.root, 'a'));
-      },
-    ]),
+    on: onTree(a_used, [look_up_a]),
   },
   {
     id: 17,
@@ -643,20 +656,13 @@ export const BROKEN: readonly Broken[] = [
         return yield* k.dget((yield* read(parent.d_children))!.items[0]);
       },
     },
-    on: onTree(a_unused, [
-      function* (t) {
-        yield* t.k.dput(yield* t.k.d_lookup(t.root, 'a'));
-      },
-    ]),
+    on: onTree(a_unused, [look_up_a]),
   },
   {
     id: 29,
     what: 'retain_dentry keeps it on no list',
     functions: {
-      *retain_dentry(): Task<boolean> {
-        yield* [];
-        return true;
-      },
+      retain_dentry: answers(true),
     },
     on: onTree(a_used, [put]),
   },
@@ -702,10 +708,7 @@ export const BROKEN: readonly Broken[] = [
     id: 32,
     what: 'd_ancestor sees no ancestors',
     functions: {
-      *d_ancestor(): Task<null> {
-        yield* [];
-        return null;
-      },
+      d_ancestor: answers(null),
     },
     on: onTree(
       function* (t) {
@@ -776,31 +779,21 @@ export const BROKEN: readonly Broken[] = [
     id: 34,
     what: 'd_fits_locked looks at nothing',
     functions: {
-      *d_fits_locked(): Task<boolean> {
-        yield* [];
-        return true;
-      },
+      d_fits_locked: answers(true),
     },
     on: onTree(
       function* (t) {
         const dir = yield* add(t, t.root, 'dir', DIR);
         return yield* add(t, dir, 'a', FILE);
       },
-      [
-        function* (t) {
-          yield* t.k.dput(yield* t.k.d_lookup(t.root, 'a'));
-        },
-      ],
+      [look_up_a],
     ),
   },
   {
     id: 35,
     what: '__d_find_any_alias finds none',
     functions: {
-      *__d_find_any_alias(): Task<null> {
-        yield* [];
-        return null;
-      },
+      __d_find_any_alias: answers(null),
     },
     on: onTree(
       function* (t) {
@@ -889,10 +882,7 @@ export const BROKEN: readonly Broken[] = [
     id: 41,
     what: 'find_inode_fast finds none',
     functions: {
-      *find_inode_fast(): Task<null> {
-        yield* [];
-        return null;
-      },
+      find_inode_fast: answers(null),
     },
     on: onKernel(function* (k, sb) {
       const first = (yield* k.iget_locked(sb, 7))!;
@@ -916,10 +906,7 @@ export const BROKEN: readonly Broken[] = [
     id: 43,
     what: 'inode_generic_drop keeps all',
     functions: {
-      *inode_generic_drop(): Task<boolean> {
-        yield* [];
-        return false;
-      },
+      inode_generic_drop: answers(false),
     },
     on: onKernel(function* (k, sb) {
       const inode = (yield* k.iget_locked(sb, 7))!;
@@ -980,10 +967,7 @@ export const BROKEN: readonly Broken[] = [
     what: 'stashed_dentry_get finds none, stash_dentry stores',
     title: ONE_LIVE,
     functions: {
-      *stashed_dentry_get(): Task<null> {
-        yield* [];
-        return null;
-      },
+      stashed_dentry_get: answers(null),
       *stash_dentry(_k: VfsKernel, stash: Stash, dentry: Dentry): Task<Dentry> {
         yield* WRITE_ONCE(stash, dentry);
         return dentry;
@@ -1036,12 +1020,7 @@ export const BROKEN: readonly Broken[] = [
     what: 'the loser is never dropped',
     title: /^memory leak: dentry$/,
     also: AT_REST,
-    functions: {
-      *path_from_new_dentry(k: VfsKernel, stash: Stash, sb: SuperBlock, data: StashedObject) {
-        const dentry = (yield* k.prepare_anon_dentry(stash, sb, data)) as Dentry;
-        return yield* k.stash_dentry(stash, dentry);
-      },
-    },
+    functions: { path_from_new_dentry: without_dput },
     on: onStash('open-vs-reopen'),
   },
   {
@@ -1138,10 +1117,7 @@ export const BROKEN: readonly Broken[] = [
     id: 63,
     what: 'sys_stat gives up as a lockless walk does',
     functions: {
-      *sys_stat(): Task<number> {
-        yield* [];
-        return -E.ECHILD;
-      },
+      sys_stat: answers(-E.ECHILD),
     },
     on: onFs(['stat', '/'], ['wait4']),
   },
@@ -1149,10 +1125,7 @@ export const BROKEN: readonly Broken[] = [
     id: 63,
     what: 'sys_mkdir says that a name is stale',
     functions: {
-      *sys_mkdir(): Task<number> {
-        yield* [];
-        return -E.ESTALE;
-      },
+      sys_mkdir: answers(-E.ESTALE),
     },
     on: onFs(['mkdir', '/d']),
   },
@@ -1184,12 +1157,7 @@ export const BROKEN: readonly Broken[] = [
     id: 61,
     what: 'the loser is never dropped',
     also: AT_REST,
-    functions: {
-      *path_from_new_dentry(k: VfsKernel, stash: Stash, sb: SuperBlock, data: StashedObject) {
-        const dentry = (yield* k.prepare_anon_dentry(stash, sb, data)) as Dentry;
-        return yield* k.stash_dentry(stash, dentry);
-      },
-    },
+    functions: { path_from_new_dentry: without_dput },
     on: onStash('open-vs-reopen'),
   },
 ];

@@ -17,45 +17,24 @@ import {
   refcount_inc,
   spin_lock,
   spin_unlock,
-  Struct,
   WARN,
   WRITE_ONCE,
   type Bound,
-  type Cell,
-  type Spinlock,
   type Task,
 } from '../../../machine/index.js';
-import { allocate } from './allocate.js';
+import { watched, type EventPoll, type WatchedFile } from './epoll.js';
 import { smallRace } from './small-race.js';
 
 const POLLED = branch('ep_item_poll', 'polls the file');
 const DEAD = branch('ep_item_poll', 'leaves a dead file to its teardown');
 
-class PolledFile extends Struct {
-  readonly f_count = this.refcount('f_count', 1);
-
-  constructor() {
-    super('file');
-  }
-}
-
-class EventPoll extends Struct {
-  readonly mtx: Spinlock = this.lockCell('mtx', 'ep->mtx');
-  /** The file that is watched; epoll holds no reference on it. */
-  readonly epi: Cell<PolledFile | null> = this.cell<PolledFile | null>('epi', null);
-
-  constructor() {
-    super('eventpoll');
-  }
-}
-
 /** Drop a reference; the last one tears the file down. Source: fs/file_table.c. */
-function* fput(k: Kernel, ep: EventPoll, file: PolledFile): Task<void> {
+function* fput(k: Kernel, ep: EventPoll, file: WatchedFile): Task<void> {
   if ((yield* refcount_dec(file.f_count)) === 0) yield* k.eventpoll_release(ep, file);
 }
 
 /** The file is dead: epoll forgets it, and its memory goes. Source: fs/eventpoll.c. */
-function* eventpoll_release(_k: unknown, ep: EventPoll, file: PolledFile): Task<void> {
+function* eventpoll_release(_k: unknown, ep: EventPoll, file: WatchedFile): Task<void> {
   yield* spin_lock(ep.mtx);
   yield* WRITE_ONCE(ep.epi, null);
   yield* spin_unlock(ep.mtx);
@@ -63,14 +42,14 @@ function* eventpoll_release(_k: unknown, ep: EventPoll, file: PolledFile): Task<
 }
 
 /** A driver's poll that takes a reference for as long as it works. */
-function* vfs_poll(k: Kernel, file: PolledFile): Task<void> {
+function* vfs_poll(k: Kernel, file: WatchedFile): Task<void> {
   if (!(yield* refcount_inc(file.f_count))) {
     yield* WARN('refcount_t: addition on 0; use-after-free');
   }
   yield* k.poll_done(file);
 }
 
-function* poll_done(_k: unknown, file: PolledFile): Task<void> {
+function* poll_done(_k: unknown, file: WatchedFile): Task<void> {
   yield* refcount_dec(file.f_count);
 }
 
@@ -117,10 +96,7 @@ export const b46 = smallRace({
   },
   own,
   buggy: { ep_item_poll: unpinned },
-  objects: (machine) => {
-    const ep = machine.global(new EventPoll(), 'eventpoll');
-    return { ep, file: allocate(machine, () => new PolledFile(), ep.epi) };
-  },
+  objects: watched,
   tasks: {
     *poller(k, { ep }) {
       yield* k.ep_item_poll(ep);

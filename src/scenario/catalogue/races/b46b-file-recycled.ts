@@ -18,39 +18,15 @@ import {
   refcount_inc,
   spin_lock,
   spin_unlock,
-  Struct,
   WRITE_ONCE,
   type Bound,
-  type Cell,
-  type Spinlock,
   type Task,
 } from '../../../machine/index.js';
-import { allocate } from './allocate.js';
+import { watched, type EventPoll, type WatchedFile } from './epoll.js';
 import { smallRace } from './small-race.js';
 
 const REMOVES = branch('ep_remove', 'clears the pointer in the file');
 const DEAD = branch('ep_remove', 'leaves a dead file to its teardown');
-
-class WatchedFile extends Struct {
-  readonly f_count = this.refcount('f_count', 1);
-  readonly f_lock: Spinlock = this.lockCell('f_lock', 'f_lock');
-  /** Is the file watched? */
-  readonly f_ep = this.cell('f_ep', true);
-
-  constructor() {
-    super('file');
-  }
-}
-
-/** The mutex keeps teardown of a watched file and removal of the watch apart; a lock will do. */
-class EventPoll extends Struct {
-  readonly mtx: Spinlock = this.lockCell('mtx', 'ep_mtx');
-  readonly file: Cell<WatchedFile | null> = this.cell<WatchedFile | null>('file', null);
-
-  constructor() {
-    super('eventpoll');
-  }
-}
 
 /** Drop a reference; the last one tears down. Source: fs/file_table.c. */
 function* drop_file(k: Kernel, ep: EventPoll, file: WatchedFile): Task<void> {
@@ -62,7 +38,7 @@ function* drop_file(k: Kernel, ep: EventPoll, file: WatchedFile): Task<void> {
 /** A watched file goes. Source: fs/eventpoll.c. */
 function* eventpoll_release_file(_k: unknown, ep: EventPoll, file: WatchedFile): Task<void> {
   yield* spin_lock(ep.mtx);
-  if ((yield* READ_ONCE(ep.file)) === file) yield* unlink(ep, file);
+  if ((yield* READ_ONCE(ep.epi)) === file) yield* unlink(ep, file);
   yield* spin_unlock(ep.mtx);
 }
 
@@ -70,14 +46,14 @@ function* unlink(ep: EventPoll, file: WatchedFile): Task<void> {
   yield* spin_lock(file.f_lock);
   yield* cover(REMOVES);
   yield* WRITE_ONCE(file.f_ep, false);
-  yield* WRITE_ONCE(ep.file, null);
+  yield* WRITE_ONCE(ep.epi, null);
   yield* spin_unlock(file.f_lock);
 }
 
 /** Stop watching. Source: fs/eventpoll.c. */
 function* ep_remove(k: Kernel, ep: EventPoll): Task<void> {
   yield* spin_lock(ep.mtx);
-  const file = yield* READ_ONCE(ep.file);
+  const file = yield* READ_ONCE(ep.epi);
   const pinned = file !== null && (yield* refcount_inc(file.f_count));
   if (pinned) yield* unlink(ep, file);
   else if (file !== null) yield* cover(DEAD);
@@ -87,7 +63,7 @@ function* ep_remove(k: Kernel, ep: EventPoll): Task<void> {
 
 const unpinned = function* ep_remove(_k: Kernel, ep: EventPoll): Task<void> {
   yield* spin_lock(ep.mtx);
-  const file = yield* READ_ONCE(ep.file);
+  const file = yield* READ_ONCE(ep.epi);
   if (file !== null) yield* unlink(ep, file);
   yield* spin_unlock(ep.mtx);
 };
@@ -111,10 +87,7 @@ export const b46b = smallRace({
   },
   own,
   buggy: { ep_remove: unpinned },
-  objects: (machine) => {
-    const ep = machine.global(new EventPoll(), 'eventpoll');
-    return { ep, file: allocate(machine, () => new WatchedFile(), ep.file) };
-  },
+  objects: watched,
   tasks: {
     *remover(k, { ep }) {
       yield* k.ep_remove(ep);

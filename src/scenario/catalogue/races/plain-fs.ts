@@ -3,18 +3,19 @@
  * dentries with inodes, for races of the dcache and of the inode cache.
  */
 
-import { write, WRITE_ONCE, type Machine, type Task } from '../../../machine/index.js';
+import { WRITE_ONCE, type Machine, type Task } from '../../../machine/index.js';
 import type { Dentry, DentryOperations } from '../../../dcache/index.js';
-import { SuperBlock, type Inode, type VfsKernel } from '../../../vfs/index.js';
+import type { Inode, SuperBlock, VfsKernel } from '../../../vfs/index.js';
+import { make_entry, make_inode, make_root, MODES, plain_super } from '../../tree.js';
 
-export const DIRECTORY = 0o040755;
-export const FILE = 0o100644;
+export const DIRECTORY = MODES.directory;
+export const FILE = MODES.file;
+
+const kindOf = (mode: number): 'directory' | 'file' => (mode === DIRECTORY ? 'directory' : 'file');
 
 /** The super block. */
 export function plainSuper(machine: Machine, d_op: DentryOperations = {}): SuperBlock {
-  const evict_inode = (k: VfsKernel, inode: Inode): ReturnType<VfsKernel['clear_inode']> =>
-    k.clear_inode(inode);
-  return machine.global(new SuperBlock('ext4', { evict_inode }, d_op, 0, null as never));
+  return machine.global(plain_super(d_op));
 }
 
 /** A dentry without an inode, count 1. */
@@ -40,14 +41,12 @@ export function positiveDentry(
 
 /** A private inode of this mode, count 1. */
 export function* newInode(k: VfsKernel, sb: SuperBlock, mode: number): Task<Inode> {
-  const inode = (yield* k.new_inode_pseudo(sb))!;
-  yield* write(inode.i_mode, mode);
-  return inode;
+  return yield* make_inode(k, sb, kindOf(mode));
 }
 
 /** The root directory of a super block, which keeps the one reference. */
 export function* makeRoot(k: VfsKernel, sb: SuperBlock): Task<Dentry> {
-  const root = (yield* k.d_make_root(sb, yield* newInode(k, sb, DIRECTORY)))!;
+  const root = yield* make_root(k, sb);
   yield* WRITE_ONCE(sb.s_root, root);
   return root;
 }
@@ -59,10 +58,7 @@ export function* addEntry(
   name: string,
   mode: number | null,
 ): Task<Dentry> {
-  const dentry = (yield* k.d_alloc(parent, name))!;
-  const sb = parent.d_sb as SuperBlock;
-  yield* k.d_add(dentry, mode === null ? null : yield* newInode(k, sb, mode));
-  return dentry;
+  return yield* make_entry(k, parent, name, mode === null ? 'negative' : kindOf(mode));
 }
 
 /** A hashed entry that nobody uses: it is on the LRU. */
