@@ -228,7 +228,10 @@ export async function checkReportOf(
       }
       ({ trace, snapshots } = record(program, shown.schedule, shown.cycleFrom));
     }
-    const { title, kind, detail, steps, switches, minimal } = shown;
+    const { title, kind, steps, switches, minimal } = shown;
+    // The trace calls objects by the names that all of its pictures use.
+    const inTrace = trace?.findings.find((finding) => finding.title === title);
+    const detail = inTrace?.detail ?? shown.detail;
     const token = tokenOf(job, program, shown);
     violations.push({ title, kind, detail, token, steps, switches, minimal, trace, explanation });
   }

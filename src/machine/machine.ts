@@ -233,7 +233,10 @@ export class Machine {
     return this.#grower.resumes;
   }
 
-  /** Run set-up code alone, to its end, before anything is explored. Answers what it returns. */
+  /**
+   * Run set-up code alone, to its end, before anything is explored. What is reported of it is
+   * reported of every run. Answers what it returns.
+   */
   boot<T>(body: () => Task<T>): T {
     if (this.tasks.length > 0) {
       throw new MisuseError('boot() runs alone: call it before the first addTask()');
@@ -243,7 +246,12 @@ export class Machine {
     this.#state.booting = true;
     this.#start(task, body, this.store.values.empty);
     const schedule = (): TaskRec | undefined => this.tasks.find((t) => this.enabled(t));
-    for (let next = schedule(); next !== undefined; next = schedule()) this.step(next);
+    for (let next = schedule(); next !== undefined; next = schedule()) {
+      this.step(next);
+      // What set-up code does wrong is part of every run, and told at its end.
+      this.initialFindings.push(...this.findings);
+      this.findings.length = 0;
+    }
     this.#state.booting = false;
     const node = task.node.value!;
     if (node.op !== null) {

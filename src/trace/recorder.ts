@@ -48,6 +48,7 @@ export class Recorder implements Observer {
   readonly #framesAt: (node: Node) => readonly TraceFrame[];
   readonly #rcu: number;
   #step = 0;
+  #machine: Machine | null = null;
 
   /** @param framesAt the kernel functions of a task at a node, innermost first */
   constructor(framesAt: (node: Node) => readonly TraceFrame[], rcuSection = 0) {
@@ -63,6 +64,7 @@ export class Recorder implements Observer {
   /** Call before each step, with the task that takes it. */
   beforeStep(step: number, task: TaskRec, machine: Machine): void {
     this.#step = step;
+    this.#machine = machine;
     if (task.actor) return;
     const from = this.#running;
     this.#running = task;
@@ -144,6 +146,15 @@ export class Recorder implements Observer {
     if (op.kind === KIND.free && op.a instanceof Struct) this.#freed[this.names.of(op.a)] = n;
   }
 
+  /** A text of the machine, which calls objects by its own numbers, with the names of this trace. */
+  #inNames(text: string): string {
+    const { globals = [], allocated = [] } = this.#machine ?? {};
+    return text.replace(/[\w-]+#\d+/g, (own) => {
+      const object = [...globals, ...allocated].find((each) => each.toString() === own);
+      return object === undefined ? own : this.names.of(object);
+    });
+  }
+
   #found(op: AnyOp, result: unknown, cell: Cell | null): string | null {
     switch (op.kind) {
       case KIND.read:
@@ -215,7 +226,9 @@ export class Recorder implements Observer {
       if (at !== undefined) at.findings = [...at.findings, title];
       const { cell } = finding;
       const detail =
-        cell === null ? finding.detail : `on ${this.names.of(cell.struct)}.${cell.name}`;
+        cell === null
+          ? this.#inNames(finding.detail)
+          : `on ${this.names.of(cell.struct)}.${cell.name}`;
       return { title, kind: finding.kind, detail, operation: at?.n ?? 0 };
     });
     const cpus = this.#tasks.filter(({ actor }) => !actor);
