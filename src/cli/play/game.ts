@@ -52,8 +52,8 @@ export interface Move {
   readonly pending: Pending;
 }
 
-/** For each answer about what can still come. */
-const SECONDS_EACH = 5;
+/** For each answer about what can still come, in seconds; an answer that it cuts off says so. */
+export const SECONDS_EACH = 5;
 
 export class Game {
   readonly program: Program;

@@ -15,7 +15,7 @@ import {
   type Palette,
 } from '../../trace/index.js';
 import type { Position } from '../../scenario/index.js';
-import type { Game, Hint, Move } from './game.js';
+import { SECONDS_EACH, type Game, type Hint, type Move } from './game.js';
 
 export interface View {
   readonly width: number;
@@ -177,7 +177,12 @@ export function hintLines(game: Game, view: View): string[] {
 }
 
 function doomWords({ doom, since }: Hint): string {
-  if (doom === null) return 'how the ways on from here end could not be counted in time';
+  if (doom === null) {
+    return (
+      `how the ways on from here end is not known: counting them stopped after ${SECONDS_EACH} s ` +
+      'or 150,000 states. Some steps further on there are fewer'
+    );
+  }
   if (doom.certain) {
     const when = since === 0 ? 'from the start' : `since step ${since}`;
     return `doomed: every way on from here fails, ${when}. That was the point of no return`;
@@ -188,8 +193,11 @@ function doomWords({ doom, since }: Hint): string {
   return `the bug can still be reached: ${percent(doom.share)} of the ways on from here end in it`;
 }
 
-function restLines(game: Game, { rest, switches }: Hint, view: View): string[] {
-  if (rest === null || rest.length === 0) return [];
+function restLines(game: Game, { doom, rest, switches }: Hint, view: View): string[] {
+  if (doom?.impossible === true) return [];
+  if (rest === null || rest.length === 0) {
+    return wrap('        shortest way: not known either', view.width, '        ');
+  }
   const next = game.moves.find(({ pending }) => pending.task === rest[0].task)!;
   const outcome = rest[0].choice === 0 ? '' : `, outcome ${rest[0].choice}`;
   let same = 1;

@@ -64,10 +64,11 @@ async function screenWith(text: string): Promise<string> {
 }
 
 /** A shell in a terminal of this size that runs play, and then says how it ended. */
-function start(columns: number, rows: number, options = ''): void {
+function start(columns: number, rows: number, options = '', node = '', then = ''): void {
   const command =
-    `${process.execPath} ${MAIN} play ${SMALL} ${options}; ` +
-    "echo code $?; stty -a | tr ' ;' '\\n\\n' | grep -x -e '-*icanon' -e '-*echo'; exec sleep 60";
+    `set -m; ${process.execPath} ${node} ${MAIN} play ${SMALL} ${options}; ` +
+    "echo code $?; stty -a | tr ' ;' '\\n\\n' | grep -x -e '-*icanon' -e '-*echo'; " +
+    `${then} exec sleep 60`;
   const env = ['-e', 'LANG=C.UTF-8', '-e', 'FORCE_COLOR='];
   tmux('new-session', '-d', ...env, '-x', `${columns}`, '-y', `${rows}`, command);
 }
@@ -129,6 +130,36 @@ describe.skipIf(!hasTmux)(
       const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', shellPid], { encoding: 'utf8' });
       process.kill(Number(stdout.trim().split(/\s+/)[0]), 'SIGTERM');
       await expectRestored(143);
+    });
+
+    test('Ctrl-Z gives the terminal back, and fg goes on where it was', async () => {
+      start(80, 24, '', '', 'read line; fg; echo back $?;');
+      await screenWith('0 steps, 0 switches; par');
+      tmux('send-keys', '0');
+      await screenWith(' 1 step, 0 switches');
+      tmux('send-keys', 'C-z');
+      await expectRestored(148);
+      tmux('send-keys', 'Enter');
+      await screenWith(' 1 step, 0 switches');
+      expect(tmux('display-message', '-p', '#{alternate_on} #{cursor_flag}').trim()).toBe('1 0');
+      tmux('send-keys', '0');
+      await screenWith(' 2 steps, 0 switches');
+      tmux('send-keys', 'q');
+      await screenWith('back 0');
+      expect(tmux('display-message', '-p', '#{alternate_on} #{cursor_flag}').trim()).toBe('0 1');
+    });
+
+    test('a crash restores it too, and its message can be read', async () => {
+      // A handler that throws, and nobody catches it.
+      const crash =
+        "--import 'data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%20new%20Error(%22crashed%20here%22)})'";
+      start(80, 24, '', crash);
+      await screenWith('0 steps, 0 switches; par');
+      const shellPid = tmux('display-message', '-p', '#{pane_pid}').trim();
+      const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', shellPid], { encoding: 'utf8' });
+      process.kill(Number(stdout.trim().split(/\s+/)[0]), 'SIGUSR2');
+      await expectRestored(1);
+      expect(tmux('capture-pane', '-p')).toContain('crashed here');
     });
 
     test('NO_COLOR has no colours, and the words are the same', async () => {
