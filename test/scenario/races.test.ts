@@ -5,10 +5,10 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import { explore, replay } from '../../src/explore/index.js';
-import { findVariant, programOf, SCENARIOS } from '../../src/scenario/index.js';
+import { SCENARIOS } from '../../src/scenario/index.js';
 import { smallRace } from '../../src/scenario/catalogue/races/small-race.js';
 import { MisuseError, smp_mb, type Task } from '../../src/machine/index.js';
+import { explore } from '../../src/vitest/index.js';
 
 /** For busy machines; nothing here takes a tenth of it by itself. */
 const TIMEOUT = 240_000;
@@ -24,38 +24,33 @@ describe.each(RACES.map((race) => [race.name, race] as const))(
     const { expect: title, witness, about, wrong = about } = race.history;
 
     test('is found, and replays', () => {
-      const program = programOf(race, { variant: findVariant(race, 'buggy') });
-      const [bug] = explore(program).bugs;
-      const { steps, switches, minimal } = bug ?? {};
-      expect({ title: bug?.title, steps, switches, minimal }).toEqual({
+      const found = explore(race, { variant: 'buggy' });
+      expect(found).toFailWith(title);
+      const bug = found.bug!;
+      const { steps, switches, minimal } = bug;
+      expect({ title: bug.title, steps, switches, minimal }).toEqual({
         title,
         ...witness,
         // What is smallest of a livelock is not decided.
-        minimal: bug?.kind !== 'livelock',
+        minimal: bug.kind !== 'livelock',
       });
-      const { diverged, findings } = replay(program, bug.schedule);
-      expect(diverged).toBeNull();
-      if (bug.kind !== 'livelock') expect(findings.map((found) => found.title)).toContain(title);
+      // A livelock is no report: nothing is ever done that is wrong.
+      if (bug.kind !== 'livelock') expect(race).toReplay(found.tokenOf(bug.schedule), title);
     });
 
     test('its kernel takes all branches that it is about', () => {
-      const program = programOf(race, { variant: findVariant(race, 'buggy') });
-      const { taken } = explore(program, {
-        keepGoing: true,
-        minimise: false,
-        // After some bugs there are states without end.
-        budget: { states: 10_000 },
-      });
+      // After some bugs there are states without end.
+      const budget = { states: 10_000 };
+      const found = explore(race, { variant: 'buggy', keepGoing: true, budget });
       expect(wrong.length).toBeGreaterThan(0);
-      expect(wrong.filter((branch) => !taken.includes(branch))).toEqual([]);
+      for (const branch of wrong) expect(found).toReach(branch);
     });
 
     test('is gone with the repair, whose branches are all taken', () => {
-      const program = programOf(race, { variant: findVariant(race, 'fixed') });
-      const { verdict, complete, taken } = explore(program);
-      expect({ verdict, complete }).toEqual({ verdict: 'HOLDS', complete: true });
+      const repaired = explore(race, { variant: 'fixed' });
+      expect(repaired).toHoldInEveryInterleaving();
       expect(about.length).toBeGreaterThan(0);
-      expect(about.filter((branch) => !taken.includes(branch))).toEqual([]);
+      for (const branch of about) expect(repaired).toReach(branch);
     });
   },
 );
@@ -84,7 +79,7 @@ describe("a race's own function", () => {
       objects: () => null,
       tasks: { *task() {} },
     });
-    return explore(programOf(scenario, { variant: findVariant(scenario, 'fixed') })).verdict;
+    return explore(scenario, { variant: 'fixed' }).verdict;
   };
 
   test('must say so if it takes the place of one of the kernel', () => {

@@ -4,8 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import { explore, replay, type ExploreResult } from '../../src/explore/index.js';
-import type { LockrefModel } from '../../src/lockref/index.js';
+import { explore, type ExploreResult } from '../../src/explore/index.js';
 import {
   findScenario,
   findVariant,
@@ -16,6 +15,7 @@ import type { Program } from '../../src/explore/index.js';
 import type { Dentry, DcacheKernel } from '../../src/dcache/index.js';
 import { LIFE, spin_lock, spin_unlock, type Task } from '../../src/machine/index.js';
 import type { KernelOptions } from '../../src/vfs/index.js';
+import { explore as inTest, type Exploration, type TestOptions } from '../../src/vitest/index.js';
 import { add, FILE, program as tree_program, type Tree } from '../dcache/tree.js';
 
 function stash(name: string, variant: string, options: Partial<ScenarioOptions> = {}): Program {
@@ -23,21 +23,14 @@ function stash(name: string, variant: string, options: Partial<ScenarioOptions> 
   return programOf(scenario, { variant: findVariant(scenario, variant), ...options });
 }
 
-interface Run {
-  readonly lockref?: LockrefModel;
-  readonly fs?: 'nsfs' | 'pidfs';
-  readonly reuse?: 'never' | 'lifo';
-  readonly failAlloc?: boolean;
-}
-
-function check(scenario: string, variant: string, options: Run = {}): ExploreResult {
-  const program = stash(scenario, variant, options);
-  const result = explore(program, { minimise: false });
-  for (const bug of result.bugs) {
-    const titles = replay(program, bug.schedule).findings.map(({ title }) => title);
-    expect(titles).toContain(bug.title);
+/** A scenario explored; every bug that it finds replays. */
+function check(scenario: string, variant: string, options: TestOptions = {}): Exploration {
+  const found = findScenario(`stash/${scenario}`);
+  const exploration = inTest(found, { variant, ...options });
+  for (const { schedule, title } of exploration.result.bugs) {
+    expect(found).toReplay(exploration.tokenOf(schedule), title);
   }
-  return result;
+  return exploration;
 }
 
 const UAF = /^KASAN: slab-use-after-free (Read|Write) in lockref_get_not_dead$/;
@@ -49,34 +42,34 @@ describe.each(['v6.11', 'v7.3'])('%s holds', (variant) => {
       (['faithful', 'counter', 'spinlock'] as const).map((m) => [s, m] as const),
     ),
   )('%s, lockref %s', (scenario, lockref) => {
-    const { verdict, blocked } = check(scenario, variant, { lockref });
-    expect({ verdict, blocked }).toEqual({ verdict: 'HOLDS', blocked: 0 });
+    const exploration = check(scenario, variant, { lockref });
+    expect(exploration).toHoldInEveryInterleaving();
+    expect(exploration.result.blocked).toBe(0);
   });
 
   test('when the object loses its last other user while its file is open', () => {
-    expect(check('open-reap-close', variant).verdict).toBe('HOLDS');
-    expect(check('open-reap-close', variant, { fs: 'pidfs' }).verdict).toBe('HOLDS');
+    expect(check('open-reap-close', variant)).toHoldInEveryInterleaving();
+    expect(check('open-reap-close', variant, { fs: 'pidfs' })).toHoldInEveryInterleaving();
   });
 
   test('whichever allocation fails', () => {
-    expect(check('close-vs-open', variant, { failAlloc: true }).verdict).toBe('HOLDS');
+    expect(check('close-vs-open', variant, { failAlloc: true })).toHoldInEveryInterleaving();
   });
 
   test('when freed memory is handed out again at once', () => {
-    expect(check('close-vs-open', variant, { reuse: 'lifo' }).verdict).toBe('HOLDS');
+    expect(check('close-vs-open', variant, { reuse: 'lifo' })).toHoldInEveryInterleaving();
   });
 });
 
 describe('the take-over of a dead dentry', () => {
-  const takesOver = (result: ExploreResult): boolean =>
-    result.taken.some(({ what }) => what === 'takes over a dead dentry');
+  const TAKES_OVER = 'stash_dentry takes over a dead dentry';
 
   test('never happens when lockref waits for d_lock: d_prune was there first', () => {
-    for (const scenario of SMALL) expect(takesOver(check(scenario, 'v6.11'))).toBe(false);
+    for (const scenario of SMALL) expect(check(scenario, 'v6.11')).toNeverReach(TAKES_OVER);
   });
 
   test('happens when lockref is taken for a mere counter', () => {
-    expect(takesOver(check('close-vs-open', 'v6.11', { lockref: 'counter' }))).toBe(true);
+    expect(check('close-vs-open', 'v6.11', { lockref: 'counter' })).toReach(TAKES_OVER);
   });
 });
 
@@ -95,24 +88,22 @@ describe('known-bad kernels are caught', () => {
       'BUG: unable to handle kernel NULL pointer dereference in check_stashed',
     ],
   ])('%s in %s', (variant, scenario, title) => {
-    const { verdict, bugs } = check(scenario, variant);
-    expect(verdict).toBe('VIOLATED');
-    expect(bugs[0]?.title).toMatch(title);
+    expect(check(scenario, variant)).toFailWith(title);
   });
 
   test('the mail, taken literally, sleeps inside RCU when it loses the race', () => {
-    const { bugs } = check('open-vs-reopen', 'seed');
-    expect(bugs[0]?.kind).toBe('atomic-sleep');
+    const exploration = check('open-vs-reopen', 'seed');
+    expect(exploration).toFailWith('BUG: sleeping function called from invalid context');
+    expect(exploration.result.bugs[0].kind).toBe('atomic-sleep');
   });
 
   test.each(['m7a-clear-in-release', 'm7b-put-first'])(
     '%s touches the stash of a freed object, seen only with a reap',
     (variant) => {
-      const { bugs } = check('open-reap-close', variant, { fs: 'pidfs' });
-      expect(bugs[0]?.title).toMatch(
+      expect(check('open-reap-close', variant, { fs: 'pidfs' })).toFailWith(
         /^KASAN: slab-use-after-free|^WARNING: pid freed with a stashed dentry/,
       );
-      expect(check('open-vs-reopen', variant, { fs: 'pidfs' }).verdict).toBe('HOLDS');
+      expect(check('open-vs-reopen', variant, { fs: 'pidfs' })).toHoldInEveryInterleaving();
     },
   );
 });
@@ -130,12 +121,12 @@ describe('what looks wrong and is not, when lockref waits for d_lock', () => {
     ['m6-not-zero', 'close-vs-open'],
     ['m7a-clear-in-release', 'close-vs-open'],
   ])('%s in %s', (variant, scenario) => {
-    expect(check(scenario, variant, { fs: 'pidfs' }).verdict).toBe('HOLDS');
+    expect(check(scenario, variant, { fs: 'pidfs' })).toHoldInEveryInterleaving();
   });
 
   test('a counter-only lockref turns some of them bad', () => {
     for (const variant of ['m9-look-then-store', 'm14-blind-with-delete']) {
-      expect(check('close-vs-open', variant, { lockref: 'counter' }).verdict).toBe('VIOLATED');
+      expect(check('close-vs-open', variant, { lockref: 'counter' })).toFailWith(/./);
     }
   });
 });
@@ -145,7 +136,7 @@ describe('what looks wrong and is not, when lockref waits for d_lock', () => {
  * here is as useless as one that is silent there. The names are those of the history of the bugs.
  */
 describe('negative controls', () => {
-  type Check = () => ExploreResult;
+  type Check = () => Found;
   const controls: readonly [name: string, clean: readonly Check[], buggy: readonly Check[]][] = [
     [
       'the loop as landed, whichever lockref; more of it above',
@@ -229,29 +220,33 @@ describe('negative controls', () => {
   ];
 
   test.each(controls)('%s', (_name, clean, buggy) => {
-    const wordOf = ({ verdict, bugs }: ExploreResult): string =>
-      [verdict, ...bugs.map(({ title }) => title)].join(' ');
+    const wordOf = ({ verdict, titles }: ReturnType<Check>): string =>
+      [verdict, ...titles].join(' ');
     expect(clean.map((run) => wordOf(run()))).toEqual(clean.map(() => 'HOLDS'));
     for (const run of buggy) expect(wordOf(run())).toMatch(/^VIOLATED/);
   });
 });
 
-function raceOf(name: string, variant: string): ExploreResult {
-  const scenario = findScenario(`race/${name}`);
-  return explore(programOf(scenario, { variant: findVariant(scenario, variant) }), {
-    minimise: false,
-  });
+function raceOf(name: string, variant: string): Exploration {
+  return inTest(findScenario(`race/${name}`), { variant });
+}
+
+interface Found {
+  readonly verdict: ExploreResult['verdict'];
+  readonly titles: readonly string[];
+}
+
+function foundIn(program: Program): Found {
+  const { verdict, bugs } = explore(program, { minimise: false });
+  return { verdict, titles: bugs.map(({ title }) => title) };
 }
 
 type Step = (t: Tree, dentry: Dentry) => Task<void>;
 
 /** Somebody drops a reference on a hashed dentry while others unhash it or use it. */
-function lastPut(
-  others: readonly Step[],
-  functions: KernelOptions['functions'] = {},
-): ExploreResult {
+function lastPut(others: readonly Step[], functions: KernelOptions['functions'] = {}): Found {
   const unhashes = !others.includes(takeAgain);
-  return explore(
+  return foundIn(
     tree_program(
       { functions },
       function* (t) {
@@ -267,7 +262,6 @@ function lastPut(
         machine.addFinding({ kind: 'leak', title: 'memory leak: dentry', detail: 'at rest' });
       },
     ),
-    { minimise: false },
   );
 }
 
@@ -305,9 +299,10 @@ function* misread(k: DcacheKernel, dentry: Dentry): Task<boolean> {
   return yield* k.keep_or_condemn(dentry);
 }
 
-function leak(): ExploreResult {
-  return explore(stash('close-vs-open', 'v6.11', { functions: { *dput() {} } }), {
-    minimise: false,
+function leak(): Exploration {
+  return inTest(findScenario('stash/close-vs-open'), {
+    variant: 'v6.11',
+    functions: { *dput() {} },
   });
 }
 
