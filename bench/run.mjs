@@ -13,6 +13,7 @@
 import { explore, findScenario, findVariant, programOf } from '../dist/index.js';
 import { explanations } from './explain.mjs';
 import { ainc, lastzero, readers, stash } from './programs.mjs';
+import { filesystemRates } from './fs.mjs';
 import { speedUps } from './workers.mjs';
 
 const PEERS = {
@@ -134,4 +135,6 @@ if (argv.includes('--explain')) {
   if (engines) comparison();
   else rates();
   console.log(`\n  > cut off after ${BUDGET} s`);
+  console.log('\nfilesystem calls one by one, beside memfs\n');
+  filesystemRates();
 }

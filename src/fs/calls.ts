@@ -19,6 +19,7 @@ import {
 import { digest } from './digest.js';
 import { FaultBook, type Fault } from './faults.js';
 import { AsyncProgram, GeneratorProgram, type AsyncBody, type Program } from './programs.js';
+import type { PlainTask } from './plain.js';
 import { populate, type Body, type KernelConfig } from './setup.js';
 import type { Call, FsReport } from './report.js';
 import { search, type Run, type SearchOptions } from './search.js';
@@ -134,6 +135,7 @@ class CallsRun implements Run {
   #ready(): Choice[] {
     const ready: Choice[] = [];
     for (const program of this.#programs) {
+      if (hasExited(program.task)) continue;
       for (const [request, asked] of program.asks.entries()) {
         if (this.#blocked.get(asked) === this.#version) continue;
         ready.push({ program, request, fault: null });
@@ -257,7 +259,7 @@ class CallsRun implements Run {
     if (failure !== null) return failure;
     if (this.#left !== null) return this.#afterCrash(this.#left);
     if (!this.atEnd()) return null;
-    const waiting = this.#programs.filter(({ hasEnded }) => !hasEnded);
+    const waiting = this.#programs.filter(({ hasEnded, task }) => !hasEnded && !hasExited(task));
     if (waiting.length > 0) {
       const names = waiting.map(({ name, asks }) => {
         const calls = asks.map((asked) => labelOf(asked.name, asked.args));
@@ -317,6 +319,11 @@ export function makerOf(k: DirectKernel): Maker {
       task,
       ...args,
     );
+}
+
+/** Has the process exited, or was it killed? Then its program makes no more calls. */
+function hasExited(task: TaskStruct): boolean {
+  return (task as unknown as PlainTask).files === null;
 }
 
 function isIterator(value: unknown): value is ReturnType<Body> {
