@@ -35,6 +35,7 @@ const BY_FUNCTION: Readonly<Record<string, string>> = {
   d_in_lookup: 'include/linux/dcache.h',
   d_lookup_done: 'include/linux/dcache.h',
   __detach_mounts: 'fs/namespace.c',
+  kern_mount: 'fs/namespace.c',
   kfree_rcu: 'include/linux/rcupdate.h',
   kvfree_rcu_barrier: 'mm/slab_common.c',
   rcu_access_pointer: 'include/linux/rcupdate.h',
