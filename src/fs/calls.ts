@@ -13,6 +13,7 @@ import {
   direct_calls,
   init_of,
   set_clock,
+  state_of,
   wouldBlock,
   type DirectKernel,
 } from './direct.js';
@@ -135,7 +136,8 @@ class CallsRun implements Run {
   #ready(): Choice[] {
     const ready: Choice[] = [];
     for (const program of this.#programs) {
-      if (hasExited(program.task)) continue;
+      // Who has been killed makes no call any more, and who is stopped none now.
+      if (state_of(program.task) !== 'runs') continue;
       for (const [request, asked] of program.asks.entries()) {
         if (this.#blocked.get(asked) === this.#version) continue;
         ready.push({ program, request, fault: null });
@@ -259,7 +261,9 @@ class CallsRun implements Run {
     if (failure !== null) return failure;
     if (this.#left !== null) return this.#afterCrash(this.#left);
     if (!this.atEnd()) return null;
-    const waiting = this.#programs.filter(({ hasEnded, task }) => !hasEnded && !hasExited(task));
+    const waiting = this.#programs.filter(
+      ({ hasEnded, task }) => !hasEnded && state_of(task) !== 'has ended',
+    );
     if (waiting.length > 0) {
       const names = waiting.map(({ name, asks }) => {
         const calls = asks.map((asked) => labelOf(asked.name, asked.args));
@@ -319,11 +323,6 @@ export function makerOf(k: DirectKernel): Maker {
       task,
       ...args,
     );
-}
-
-/** Has the process exited, or was it killed? Then its program makes no more calls. */
-function hasExited(task: TaskStruct): boolean {
-  return (task as unknown as PlainTask).files === null;
 }
 
 function isIterator(value: unknown): value is ReturnType<Body> {

@@ -91,6 +91,16 @@ export function wouldBlock(error: unknown): boolean {
   return error instanceof direct.WouldBlock;
 }
 
+/** Whether a task can make calls. */
+export function state_of(task: TaskStruct): 'runs' | 'is stopped' | 'has ended' {
+  const plain = task as unknown as {
+    exit_state: number;
+    group_leader: { stopped: number } | null;
+  };
+  if (plain.exit_state !== 0) return 'has ended';
+  return (plain.group_leader?.stopped ?? 0) === 0 ? 'runs' : 'is stopped';
+}
+
 /** Set the virtual clock. */
 export function set_clock(k: DirectKernel, now: number): void {
   (k.clock as unknown as { now: number }).now = now;

@@ -5,7 +5,7 @@
  */
 
 import { IS_ERR, LIFE, type ErrPtr, type Machine } from '../machine/index.js';
-import { I_CLEAR, Inode } from './inode.js';
+import { Inode } from './inode.js';
 import type { FsKernel } from './fs-kernel.js';
 import { CLONE, Namespace } from './ns/structs.js';
 import type { PidfsAttr, PidStruct } from './pidfs/structs.js';
@@ -27,15 +27,14 @@ export function rule_pid(machine: Machine, pid: PidStruct): void {
   };
 }
 
-/** Inodes of nsfs that stand for a namespace and are not evicted. */
+/** Inodes of nsfs that a dentry of a namespace has: others are not whole yet, or not any more. */
 function inodes_of(machine: Machine, k: FsKernel, ns: Namespace): number {
   return [...new Set(machine.allocated)].filter(
     (object) =>
       object instanceof Inode &&
       object.i_sb === k.nsfs &&
       object.life.value === LIFE.live &&
-      (object.i_state.value & I_CLEAR) === 0 &&
-      object.i_dentry.value !== null &&
+      (object.i_dentry.value?.items.length ?? 0) > 0 &&
       object.i_private.value === ns,
   ).length;
 }

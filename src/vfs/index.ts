@@ -19,7 +19,7 @@ export type { Bytes } from './platform/index.js';
 export { TaskStruct } from './process/structs.js';
 export { CLD, P, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED } from './process/wait.js';
 export { SIG } from './process/signal.js';
-export { CLONE, NS_TYPES } from './ns/structs.js';
+export { CLONE, type Namespace } from './ns/structs.js';
 export {
   FS_IOC_GETVERSION,
   LISTNS_CURRENT_USER,
