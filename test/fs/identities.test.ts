@@ -78,7 +78,7 @@ describe('PIDFD_GET_INFO while its process is reaped', () => {
         return [init, init];
       },
       function* (k, init) {
-        const told = (yield* k.sys_pidfd_info(init, 0, PIDFD_INFO.EXIT, 64));
+        const told = yield* k.sys_pidfd_info(init, 0, PIDFD_INFO.EXIT, 64);
         if (typeof told === 'number') {
           yield* WARN(`asked how it ended, told ${told}`);
           return;
