@@ -20,7 +20,6 @@ import {
 import { digest } from './digest.js';
 import { FaultBook, type Fault } from './faults.js';
 import { AsyncProgram, GeneratorProgram, type AsyncBody, type Program } from './programs.js';
-import type { PlainTask } from './plain.js';
 import { populate, type Body, type KernelConfig } from './setup.js';
 import type { Call, FsReport } from './report.js';
 import { search, type Run, type SearchOptions } from './search.js';
