@@ -13,8 +13,18 @@ import {
 } from '../../src/scenario/index.js';
 import type { Program } from '../../src/explore/index.js';
 import type { Dentry, DcacheKernel } from '../../src/dcache/index.js';
-import { LIFE, spin_lock, spin_unlock, type Task } from '../../src/machine/index.js';
-import type { KernelOptions } from '../../src/vfs/index.js';
+import {
+  E,
+  ERR_PTR,
+  LIFE,
+  READ_ONCE,
+  spin_lock,
+  spin_unlock,
+  WRITE_ONCE,
+  type Task,
+} from '../../src/machine/index.js';
+import { rfcRace } from '../../src/scenario/catalogue/races/pidfs-rfc.js';
+import type { KernelOptions, Stash } from '../../src/vfs/index.js';
 import { explore as inTest, type Exploration, type TestOptions } from '../../src/vitest/index.js';
 import { add, FILE, program as tree_program, type Tree } from '../dcache/tree.js';
 
@@ -198,6 +208,11 @@ describe('negative controls', () => {
       ],
     ],
     [
+      'the same, while the task is reaped between two that open and close',
+      [() => sentinel('fixed')],
+      [() => sentinel('buggy')],
+    ],
+    [
       'the look at the hash link without d_lock, against a d_drop: it only leads to a second look',
       [() => lastPut([drop])],
       [() => lastPut([drop], { retain_dentry: retainAnyway })],
@@ -239,6 +254,35 @@ interface Found {
 function foundIn(program: Program): Found {
   const { verdict, bugs } = explore(program, { minimise: false });
   return { verdict, titles: bugs.map(({ title }) => title) };
+}
+
+/** The error pointer in d_prune, with three tasks: one reaps while two open and close. */
+function sentinel(variant: 'fixed' | 'buggy'): Exploration {
+  const scenario = rfcRace({
+    name: 'blind-sentinel-of-three',
+    title: 'the loser of the install race marks a live task as gone',
+    history: {
+      id: 'B04',
+      year: 2025,
+      identifiers: [],
+      expect: 'invariant: no -ESRCH for a live task in get_stashed_path',
+      witness: { steps: 0, switches: 0 },
+      about: [],
+    },
+    buggy: {
+      *pidfs_dentry_prune(_k: never, dentry: Dentry): Task<void> {
+        const stashed = (yield* READ_ONCE(dentry.d_fsdata)) as Stash;
+        if ((yield* READ_ONCE(dentry.d_inode)) === null) return;
+        yield* WRITE_ONCE<unknown>(stashed, ERR_PTR(-E.ESRCH));
+      },
+    },
+    tasks: [
+      ['opener', 'open', 'close'],
+      ['owner', 'exit'],
+      ['opener2', 'open', 'close'],
+    ],
+  });
+  return inTest(scenario, { variant });
 }
 
 type Step = (t: Tree, dentry: Dentry) => Task<void>;
