@@ -3,7 +3,8 @@
  * in C is global. Calls go through it, so that any function can be replaced by name.
  */
 
-import { call, type Task } from './op.js';
+import { call } from './op-control.js';
+import type { Task } from './op.js';
 
 /** A kernel function whose first parameter is the kernel. */
 export type KernelFunction = (k: never, ...args: never[]) => Task<unknown>;

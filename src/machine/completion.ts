@@ -6,7 +6,10 @@
  */
 
 import { Struct } from './memory.js';
-import { await_until, might_sleep, WRITE_ONCE, type Task } from './op.js';
+import { await_until } from './op-control.js';
+import { might_sleep } from './op-notes.js';
+import { WRITE_ONCE } from './op-memory.js';
+import type { Task } from './op.js';
 
 export class Completion extends Struct {
   readonly done = this.cell('done', false);

@@ -7,7 +7,8 @@
  */
 
 import { ACCESS, type Accesses } from './accesses.js';
-import { MisuseError, type Grower } from './grow.js';
+import { enters, isInside, leaves } from './contexts.js';
+import { MisuseError } from './grow.js';
 import type { Heap } from './heap.js';
 import { type Cell, LIFE, REFCOUNT_PIN, type Struct } from './memory.js';
 import type { Node } from './node.js';
@@ -28,7 +29,6 @@ interface Ground {
   readonly state: StepState;
   readonly sections: Sections;
   readonly pending: Pending;
-  readonly grower: Grower;
   readonly heap: Heap;
   /** Look for data races. */
   readonly kcsan: boolean;
@@ -120,11 +120,7 @@ export class Executor {
         this.#touch(task, node, op, cell, ACCESS.write);
         this.#write(task, node, op, cell, (cell.value as number) & ~1);
         for (const section of this.#sections.list) {
-          if (
-            section.impliedBySpinlock &&
-            node.context.locks > 0 &&
-            this.#ground.grower.leaves(node, section)
-          ) {
+          if (section.impliedBySpinlock && node.context.locks > 0 && leaves(node, section)) {
             this.#sections.leave(task, section);
           }
         }
@@ -179,14 +175,13 @@ export class Executor {
         return undefined;
       case KIND.sectionEnter: {
         const section = op.a as Section;
-        if (this.#ground.grower.enters(node, section)) this.#sections.enter(task, section);
+        if (enters(node, section)) this.#sections.enter(task, section);
         return undefined;
       }
       case KIND.sectionExit: {
         const section = op.a as Section;
         const nested = node.context.depth[section.index] ?? 0;
-        if (nested > 0 && this.#ground.grower.leaves(node, section))
-          this.#sections.leave(task, section);
+        if (nested > 0 && leaves(node, section)) this.#sections.leave(task, section);
         return undefined;
       }
       case KIND.sectionSnapshot: {
@@ -227,7 +222,7 @@ export class Executor {
   #inside(task: TaskRec, node: Node): (other: TaskRec, section: Section) => boolean {
     return (other, section) => {
       const at = other === task ? node : other.node.value;
-      return at !== null && this.#ground.grower.isInside(at, section);
+      return at !== null && isInside(at, section);
     };
   }
 
@@ -318,8 +313,7 @@ export class Executor {
 
   #enterImplied(task: TaskRec, node: Node): void {
     for (const section of this.#sections.list) {
-      if (section.impliedBySpinlock && this.#ground.grower.enters(node, section))
-        this.#sections.enter(task, section);
+      if (section.impliedBySpinlock && enters(node, section)) this.#sections.enter(task, section);
     }
   }
 

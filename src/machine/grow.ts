@@ -2,13 +2,15 @@
  * Running kernel code: how a task's tree grows by one node.
  *
  * This is the only place where generators run. Invariant: code is deterministic, which is checked
- * whenever a generator is brought back to an old node; checks that depend on one task's history
- * alone (sleeping where it must not, lock balance, lock order) are made here, once per node.
+ * whenever a generator is brought back to an old node; what depends on one task's history alone is
+ * found out here, once per node (contexts.ts, history-checks.ts).
  */
 
+import { Contexts } from './contexts.js';
+import { HistoryChecks } from './history-checks.js';
 import { namePair, pair, text } from './lanes.js';
 import type { LockOrder } from './lock-order.js';
-import { Node, type Body, type Context, type Held, type Root } from './node.js';
+import { Node, type Body, type Context, type Root } from './node.js';
 import {
   KIND,
   withStacks,
@@ -27,13 +29,10 @@ export class MisuseError extends Error {
   override readonly name: string = 'MisuseError';
 }
 
-const NO_DEPTH: readonly number[] = [];
 const CALLED = text('called');
 
 export class Grower {
   readonly #values: ValueTable;
-  readonly #sections: readonly Section[];
-  readonly #lockOrder: LockOrder;
   readonly #reply: Reply = { done: true, value: undefined };
   /** Generator resumptions so far, for the engine's statistics. */
   resumes = 0;
@@ -43,18 +42,19 @@ export class Grower {
   readonly branches = new Set<Branch>();
   /** Some task has come to the end of a round of retry(). */
   goesRound = false;
-  readonly #contexts = new Map<string, Context>();
+  readonly #contexts: Contexts;
+  readonly #checks: HistoryChecks;
 
   constructor(values: ValueTable, sections: readonly Section[], lockOrder: LockOrder) {
     this.#values = values;
-    this.#sections = sections;
-    this.#lockOrder = lockOrder;
+    this.#contexts = new Contexts(sections);
+    this.#checks = new HistoryChecks(sections, lockOrder);
   }
 
   /** The first node of a task that runs `body(...args)`. */
   root(task: TaskRec, body: Body, args: List): Node {
     return task.rootFor(body, args, () =>
-      this.#begin(task, body, args.items, null, this.#context(NO_DEPTH, null, 0, 0)),
+      this.#begin(task, body, args.items, null, this.#contexts.first),
     );
   }
 
@@ -62,13 +62,13 @@ export class Grower {
   grow(task: TaskRec, node: Node, result: unknown): Node {
     if (node.root.generatorNode !== node) this.#rebuild(task, node);
     const op = node.op!;
-    const context = this.#contextAfter(node, op, result);
+    const context = this.#contexts.after(node, op, result);
     const tracked = node.tracked || op.kind === KIND.relax;
     const child = new Node(node.root, this.#values.newVid(), node, result, context, tracked);
     if (isEndOfRound(op)) this.#nameNextRound(node, child);
     else namePair(child, node, this.#values.nameOf(result));
     this.nodes += 1;
-    this.#balance(node, op, child);
+    this.#checks.balance(node, op, child);
     this.#run(task, child, result);
     node.addChild(result, child);
     return child;
@@ -190,7 +190,7 @@ export class Grower {
         continue;
       }
       node.op = op;
-      if (op.kind === KIND.lock) this.#beforeLock(node, op);
+      if (op.kind === KIND.lock) this.#checks.beforeLock(node, op);
       else if (op.kind === KIND.relax) {
         node.round = roundOf(node);
         if (isEndOfRound(op)) node.wrote = storesOf(node);
@@ -295,119 +295,6 @@ export class Grower {
     return stack;
   }
 
-  #depth(context: Context, section: Section): number {
-    const explicit = context.depth[section.index] ?? 0;
-    return section.impliedBySpinlock ? explicit + context.locks : explicit;
-  }
-
-  /** Is this the step at which the outermost section begins? */
-  enters(node: Node, section: Section): boolean {
-    return this.#depth(node.context, section) === 0;
-  }
-
-  /** Is a task that stands at `node` inside the section? */
-  isInside(node: Node, section: Section): boolean {
-    return this.#depth(node.context, section) > 0;
-  }
-
-  /** Does leaving one level of nesting at `node` leave the section altogether? */
-  leaves(node: Node, section: Section): boolean {
-    return this.#depth(node.context, section) === 1;
-  }
-
-  /** The one context with this content. */
-  #context(depth: readonly number[], held: Held | null, allocs: number, spawns: number): Context {
-    let locks = 0;
-    let key = `${depth.join()}|${allocs}|${spawns}`;
-    for (let lock = held; lock !== null; lock = lock.next) {
-      locks += 1;
-      key += `|${lock.cell.id}`;
-    }
-    let context = this.#contexts.get(key);
-    if (context === undefined) {
-      let name = text(`${depth.join()}|${allocs}|${spawns}`);
-      for (let lock = held; lock !== null; lock = lock.next) name = pair(name, lock.cell);
-      context = { ...name, depth, held, locks, allocs, spawns };
-      this.#contexts.set(key, context);
-    }
-    return context;
-  }
-
-  #contextAfter({ context }: Node, op: AnyOp, result: unknown): Context {
-    const { depth, held, allocs, spawns } = context;
-    switch (op.kind) {
-      case KIND.lock:
-      case KIND.trylock:
-        if (op.kind === KIND.trylock && result !== true) return context;
-        return this.#context(depth, { cell: op.cell, next: held }, allocs, spawns);
-      case KIND.unlock:
-        if (!holds(context, op.cell)) return context;
-        return this.#context(depth, without(held, op.cell), allocs, spawns);
-      case KIND.sectionEnter:
-      case KIND.sectionExit: {
-        const section = op.a as Section;
-        const next = this.#sections.map((_, i) => depth[i] ?? 0);
-        const change = op.kind === KIND.sectionEnter ? 1 : -1;
-        next[section.index] = Math.max(0, next[section.index] + change);
-        const none = next.every((nesting) => nesting === 0);
-        return this.#context(none ? NO_DEPTH : next, held, allocs, spawns);
-      }
-      case KIND.alloc:
-        return this.#context(depth, held, allocs + 1, spawns);
-      case KIND.spawn:
-        return this.#context(depth, held, allocs, spawns + 1);
-      default:
-        return context;
-    }
-  }
-
-  /** Lock and section balance of the operation that `before` was about to do. */
-  #balance(before: Node, op: AnyOp, after: Node): void {
-    if (op.kind === KIND.unlock && !holds(before.context, op.cell)) {
-      after.finding({
-        kind: 'lockdep',
-        title: 'WARNING: bad unlock balance in %f',
-        detail: `${op.cell.name} is released by a task that does not hold it`,
-      });
-    }
-    if (op.kind === KIND.sectionExit) {
-      const section = op.a as Section;
-      if ((before.context.depth[section.index] ?? 0) === 0) {
-        after.finding({
-          kind: 'RCU',
-          title: `WARNING: bad ${section.name} read unlock balance in %f`,
-          detail: `leaves a ${section.name} read-side section that it never entered`,
-        });
-      }
-    }
-  }
-
-  #beforeLock(node: Node, op: AnyOp): void {
-    if (holds(node.context, op.cell)) {
-      node.finding({
-        kind: 'lockdep',
-        title: 'WARNING: possible recursive locking detected in %f',
-        detail: `${op.cell.name} is already held by this task`,
-      });
-    }
-    this.#orderCheck(node, op.cell.lockClass ?? op.cell.name, op.a as number);
-  }
-
-  #orderCheck(node: Node, lockClass: string, subclass: number): void {
-    const wanted = subclass === 0 ? lockClass : `${lockClass}/${subclass}`;
-    for (let held = node.context.held; held !== null; held = held.next) {
-      const cycle = this.#lockOrder.add(held.cell.lockClass ?? held.cell.name, wanted, node);
-      if (cycle !== null) {
-        node.finding({
-          kind: 'lockdep',
-          title: 'WARNING: possible circular locking dependency detected in %f',
-          detail: cycle.classes.join(' -> '),
-          first: cycle.first,
-        });
-      }
-    }
-  }
-
   #note(node: Node, note: Note): void {
     switch (note.type) {
       case 'printk':
@@ -417,34 +304,6 @@ export class Grower {
         (node.branches ??= []).push(note.branch);
         this.branches.add(note.branch);
         break;
-      case 'might-sleep':
-        this.#mightSleep(node, note.where);
-        break;
-      case 'might-lock':
-        this.#orderCheck(node, note.cell.lockClass ?? note.cell.name, 0);
-        break;
-      case 'assert-held':
-        if (!holds(node.context, note.cell)) {
-          node.finding({
-            kind: 'lockdep',
-            title: 'WARNING: lock not held in %f',
-            detail: `${note.cell.name} must be held here`,
-          });
-        }
-        break;
-      case 'in-section':
-        if (
-          this.#depth(node.context, note.section) === 0 &&
-          (note.orHeld === undefined || !holds(node.context, note.orHeld))
-        ) {
-          const without = note.orHeld === undefined ? '' : ` and without ${note.orHeld.name}`;
-          node.finding({
-            kind: 'RCU',
-            title: 'WARNING: suspicious RCU usage in %f',
-            detail: `${note.what} outside a ${note.section.name} read-side section${without}`,
-          });
-        }
-        break;
       case 'inspect':
         (node.inspections ??= []).push(note);
         break;
@@ -452,57 +311,13 @@ export class Grower {
         node.tracked = true;
         node.roundStart = true;
         break;
-      case 'not-in-section':
-        if (this.#depth(node.context, note.section) > 0) {
-          node.finding({
-            kind: 'RCU',
-            title: 'WARNING: suspicious RCU usage in %f',
-            detail: `illegal ${note.what} inside a ${note.section.name} read-side section`,
-            ...(note.title === undefined ? {} : { title: note.title, detail: note.what }),
-          });
-        }
-        break;
-      case 'warn':
-        node.finding({ kind: 'WARN', title: `${note.title} in %f`, detail: '' });
-        break;
+      default:
+        this.#checks.note(node, note);
     }
-  }
-
-  #mightSleep(node: Node, where: string): void {
-    const reasons: string[] = [];
-    if (node.context.held !== null) reasons.push(`holds ${node.context.held.cell.name}`);
-    for (const section of this.#sections) {
-      const depth = node.context.depth[section.index] ?? 0;
-      if (section.atomic && depth > 0) {
-        reasons.push(`inside a ${section.name} read-side section, nesting ${depth}`);
-      }
-    }
-    if (reasons.length === 0) return;
-    node.finding({
-      kind: 'atomic-sleep',
-      title: `BUG: sleeping function called from invalid context in ${where}`,
-      detail: reasons.join('; '),
-    });
   }
 
   #atEnd(node: Node): void {
-    const { held } = node.context;
-    if (held !== null) {
-      node.finding({
-        kind: 'lockdep',
-        title: `WARNING: lock held at task exit: ${held.cell.name}`,
-        detail: `${held.cell.name} is never released`,
-      });
-    }
-    for (const section of this.#sections) {
-      if ((node.context.depth[section.index] ?? 0) > 0 && section.mayStayOpen !== true) {
-        node.finding({
-          kind: 'RCU',
-          title: `WARNING: ${section.name} read-side section left open at task exit`,
-          detail: 'no grace period can end any more',
-        });
-      }
-    }
+    this.#checks.atEnd(node);
     // Nothing of a task that has ended well can still matter: it is like one that never was.
     if (node.findings === null) Object.assign(node, NULL_NAME);
   }
@@ -511,19 +326,6 @@ export class Grower {
 /** What a note answers. It is the same whenever the task runs this code, so no history keeps it. */
 function answerOf({ cpu }: Root, op: AnyOp): unknown {
   return (op.a as Note).type === 'this-cpu' ? cpu : undefined;
-}
-
-/** Does a task in this context hold the lock? */
-export function holds(context: Context, cell: Held['cell']): boolean {
-  for (let held = context.held; held !== null; held = held.next) {
-    if (held.cell === cell) return true;
-  }
-  return false;
-}
-
-function without(held: Held | null, cell: Held['cell']): Held | null {
-  if (held === null) return null;
-  return held.cell === cell ? held.next : { cell: held.cell, next: without(held.next, cell) };
 }
 
 function isNullDereference(error: unknown): error is TypeError {

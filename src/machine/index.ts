@@ -9,7 +9,29 @@ export { Machine, type MachineOptions, type Observer } from './machine.js';
 export type { Invariant } from './reports.js';
 export * from './memory.js';
 export { Node, type Context, type Held } from './node.js';
-export * from './op.js';
+export * from './op-control.js';
+export * from './op-memory.js';
+export * from './op-notes.js';
+export {
+  type AnyOp,
+  type AtomicStep,
+  type Branch,
+  type Condition,
+  KIND,
+  type Kind,
+  type Note,
+  Op,
+  type Order,
+  type Reply,
+  type Section,
+  type SectionToken,
+  type SpawnOptions,
+  type Task,
+  type TaskHandle,
+  branch,
+  isLoadForUpdate,
+  withStacks,
+} from './op.js';
 export { differs } from './relax.js';
 export { AGAIN, retry } from './retry.js';
 export type { CallFrame, Rule, Write } from './rule.js';

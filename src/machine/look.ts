@@ -5,7 +5,7 @@
  * nothing; a rule that keeps it sees the next write.
  */
 
-import { holds } from './grow.js';
+import { holds } from './contexts.js';
 import type { Cell } from './memory.js';
 import type { Node } from './node.js';
 import type { Kind } from './op.js';

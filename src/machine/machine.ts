@@ -149,7 +149,6 @@ export class Machine {
       ...ground,
       sections: this.#sections,
       pending: this.#pending,
-      grower: this.#grower,
       heap: this.#heap,
       kcsan: options.kcsan ?? true,
       watchAll: this.watchAll,

@@ -7,7 +7,8 @@
  * waits instead of repeating a round that left everything as it found it.
  */
 
-import { begin_round, call, end_of_round, type Task } from './op.js';
+import { begin_round, call, end_of_round } from './op-control.js';
+import type { Task } from './op.js';
 
 /** What a round of {@link retry} returns to be run again. */
 export const AGAIN: unique symbol = Symbol('again');

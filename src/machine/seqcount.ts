@@ -6,7 +6,9 @@
  */
 
 import type { Cell } from './memory.js';
-import { READ_ONCE, await_until, smp_rmb, smp_wmb, WRITE_ONCE, type Task } from './op.js';
+import { READ_ONCE, smp_rmb, smp_wmb, WRITE_ONCE } from './op-memory.js';
+import { await_until } from './op-control.js';
+import type { Task } from './op.js';
 
 /** A sequence counter: even at rest, odd while a writer is at work. */
 export type Seqcount = Cell<number>;

@@ -6,7 +6,8 @@
  */
 
 import type { Cell } from './memory.js';
-import { lock_bit, trylock_bit, unlock_bit, type Op } from './op.js';
+import { lock_bit, trylock_bit, unlock_bit } from './op-control.js';
+import type { Op } from './op.js';
 
 /** A field that holds a spinlock: declare it with `this.lockCell(name, lockClass)`. */
 export type Spinlock = Cell<number>;

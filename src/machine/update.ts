@@ -8,7 +8,8 @@
  */
 
 import type { Cell } from './memory.js';
-import { cmpxchg, load_for_update, type Order, type Task } from './op.js';
+import { cmpxchg, load_for_update } from './op-memory.js';
+import type { Order, Task } from './op.js';
 
 /** What {@link cmpxchg_loop} returns when it has lost too often. */
 export const GAVE_UP: unique symbol = Symbol('gave up');

@@ -6,7 +6,10 @@
  */
 
 import { Struct, type Cell } from './memory.js';
-import { list_add, list_del, might_sleep, read, sleep_until, WRITE_ONCE, type Task } from './op.js';
+import { list_add, list_del, read, WRITE_ONCE } from './op-memory.js';
+import { might_sleep } from './op-notes.js';
+import { sleep_until } from './op-control.js';
+import type { Task } from './op.js';
 import { spin_lock, spin_unlock, type Spinlock } from './spinlock.js';
 import type { List } from './value.js';
 
