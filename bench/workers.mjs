@@ -15,15 +15,18 @@ import { runInWorker } from '../dist/cli/runner.js';
 
 /** Programs that take one worker long enough; both engines where both end in minutes. */
 const CHECKS = [
-  ['P4', 'states', 'stash/close-vs-close-reopen'],
   ['P5', 'states', 'stash/close-vs-two-opens'],
-  ['P1 pidfs', 'dpor', 'stash/close-vs-open', { fs: 'pidfs' }],
+  ['P6', 'states', 'stash/three-closers'],
+  ['P6 counter', 'states', 'stash/three-closers', { lockref: 'counter' }],
   ['P2', 'dpor', 'stash/close-vs-close'],
-  ['P3', 'dpor', 'stash/open-vs-reopen'],
+  ['P5', 'dpor', 'stash/close-vs-two-opens'],
 ];
 const WORKERS = 2;
 const SECONDS_MIN = 5;
 
+const ROUNDS = 4;
+
+const quicker = (a, b) => (a.wall < b.wall ? a : b);
 const group = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 
 async function measure(scenario, engine, jobs, flags) {
@@ -42,8 +45,13 @@ export async function speedUps(only) {
   console.log('program    engine       count   wall 1  wall 2  faster   CPU 1   CPU 2  more CPU');
   for (const [name, engine, scenario, flags] of CHECKS) {
     if (only !== undefined && name !== only) continue;
-    const one = await measure(scenario, engine, 1, flags);
-    const more = await measure(scenario, engine, WORKERS, flags);
+    let one = await measure(scenario, engine, 1, flags);
+    let more = await measure(scenario, engine, WORKERS, flags);
+    // By turns, the quickest of each: what else the machine does only ever makes a run slower.
+    for (let round = 1; round < ROUNDS && one.wall >= SECONDS_MIN; round += 1) {
+      one = quicker(one, await measure(scenario, engine, 1, flags));
+      more = quicker(more, await measure(scenario, engine, WORKERS, flags));
+    }
     if (one.count !== more.count) {
       throw new Error(`${name}: ${one.count} with 1 worker, ${more.count} with ${WORKERS}`);
     }

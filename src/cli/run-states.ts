@@ -23,8 +23,9 @@ import type { Pool } from './pool.js';
  * One that grew by and by would need twice its room whenever it does.
  */
 const TABLE_SLOTS = [1 << 20, 14_000_000];
-/** Small programs are done before a second thread is up. */
+/** Small programs are done before a second thread is up; what takes longer finds it ready. */
 const ALONE_MS = 250;
+const READY_MS = 100;
 
 export interface Saving {
   readonly path: string;
@@ -148,10 +149,14 @@ export async function runStates(
     if (resumed === null && round === 0) {
       pool.boxes.join();
       ask(0);
+      const ready = setTimeout(() => {
+        for (let i = 1; i < threads; i += 1) pool.member(i);
+      }, READY_MS);
       await Promise.race([
         asked[0],
         new Promise((resolve) => setTimeout(resolve, ALONE_MS).unref()),
       ]);
+      clearTimeout(ready);
       if (pool.boxes.commanded === COMMANDS.work && !(await isSettled(asked[0]))) startOthers();
     } else {
       for (let i = 0; i < threads; i += 1) pool.boxes.join();
