@@ -184,6 +184,14 @@ export class Grower {
         return;
       }
       const op = step.value;
+      if (isOfNoObject(op)) {
+        node.finding({
+          kind: 'oops',
+          title: 'BUG: unable to handle page fault in %f',
+          detail: 'a field of what is no such object: an error pointer, or something else',
+        });
+        return;
+      }
       if (op.kind === KIND.note) {
         this.#note(node, op.a as Note);
         value = answerOf(root, op);
@@ -248,7 +256,7 @@ export class Grower {
     from: IteratorResult<AnyOp, unknown>,
   ): IteratorResult<AnyOp, unknown> {
     let step = from;
-    while (step.done !== true && step.value.kind === KIND.note) {
+    while (step.done !== true && isPassed(step.value)) {
       this.#reply.value = answerOf(root, step.value);
       step = generator.next(this.#reply);
     }
@@ -279,7 +287,7 @@ export class Grower {
           stack = step.value.frames?.stack ?? '';
           reply.value = result;
           let next = generator.next(reply);
-          while (next.done !== true && next.value.kind === KIND.note) {
+          while (next.done !== true && isPassed(next.value)) {
             stack = next.value.frames?.stack ?? '';
             reply.value = answerOf(root, next.value);
             next = generator.next(reply);
@@ -326,6 +334,21 @@ export class Grower {
 /** What a note answers. It is the same whenever the task runs this code, so no history keeps it. */
 function answerOf({ cpu }: Root, op: AnyOp): unknown {
   return (op.a as Note).type === 'this-cpu' ? cpu : undefined;
+}
+
+/**
+ * Does it work on a field that does not exist? Code that goes on with an error pointer gets here: in
+ * C it would have an address, and trap when it is used.
+ */
+function isOfNoObject(op: AnyOp): boolean {
+  if (op.kind !== KIND.note) return op.cell === undefined;
+  const note = op.a as Note;
+  return (note.type === 'might-lock' || note.type === 'assert-held') && note.cell === undefined;
+}
+
+/** A note that the task goes on after. */
+function isPassed(op: AnyOp): boolean {
+  return op.kind === KIND.note && !isOfNoObject(op);
 }
 
 function isNullDereference(error: unknown): error is TypeError {

@@ -5,9 +5,13 @@ import { explore } from '../../src/explore/index.js';
 import {
   await_until,
   cpu_relax,
+  E,
+  ERR_PTR,
   kmem_cache_alloc,
   kmem_cache_free,
   lock_bit,
+  lockdep_assert_held,
+  might_lock,
   might_sleep,
   MisuseError,
   read,
@@ -26,7 +30,9 @@ import {
   write,
   WRITE_ONCE,
   unlock_bit,
+  type Cell,
   type Machine,
+  type Op,
   type Task,
 } from '../../src/machine/index.js';
 import { program } from '../support/programs.js';
@@ -193,6 +199,24 @@ describe('only the sanitizer concerned reports', () => {
     expect(found).toEqual([
       'BUG: unable to handle kernel NULL pointer dereference in the task itself',
     ]);
+  });
+
+  test.each([
+    ['an access', (cell: Cell<number>) => READ_ONCE(cell)],
+    ['a lock', (cell: Cell<number>) => lock_bit(cell)],
+    ['a note of a lock', (cell: Cell<number>) => might_lock(cell)],
+    ['an assertion', (cell: Cell<number>) => lockdep_assert_held(cell)],
+  ])('%s of an error pointer ends the task and is reported', (_what, use) => {
+    let goesOn = false;
+    const found = titles((machine) => {
+      const { value } = ERR_PTR(-E.ESRCH) as unknown as { value: Cell<number> };
+      task(machine, 'a', function* () {
+        yield* use(value) as Op<unknown>;
+        goesOn = true;
+      });
+    });
+    expect(found).toEqual(['BUG: unable to handle page fault in the task itself']);
+    expect(goesOn).toBe(false);
   });
 });
 

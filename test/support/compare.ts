@@ -16,13 +16,15 @@ export interface Outcome {
   readonly blocked: number;
   /** Orders were left out, see `freesFirst`. */
   readonly reduced: boolean;
+  /** Nothing was cut off. */
+  readonly complete: boolean;
 }
 
 /** What brute force finds with every operation a step of its own; null if there is too much. */
 export function oracle(program: Program, executionsMax: number, fuse: boolean): Outcome | null {
   const result = brute(program, { executionsMax, finalState, machine: { fuse } });
   if (!result.complete) return null;
-  return { ...result, blocked: 0, reduced: false };
+  return { ...result, blocked: 0, reduced: false, complete: true };
 }
 
 /** What an explorer finds. */
@@ -40,6 +42,7 @@ export function explored(program: Program, engine: Engine, options: ExploreOptio
     finals: [...finals].sort(),
     executions: result.executions,
     blocked: result.blocked,
+    complete: result.complete,
     reduced: result.engine === 'states' && result.complete && result.interleavings === null,
   };
 }

@@ -49,6 +49,17 @@ const pair = (before: Side, after: Side): Pair => ({ job, before, after });
 const holds = side({});
 const incomplete = side({ verdict: 'INCOMPLETE', reason: 'budget' });
 
+test('a patch that goes on with an error pointer is VIOLATED, and no bug of dlab', () => {
+  const { code, out, err } = dlab(
+    'check',
+    'race/b04b-blind-sentinel-exit',
+    '--with',
+    'examples/my-stash.ts',
+  );
+  expect(code, err).toBe(1);
+  expect(out).toMatch(/BUG: unable to handle page fault/);
+});
+
 describe('what became of a scenario, and the exit code', () => {
   test.each([
     [holds, holds, 'still holds', 0],
