@@ -8,8 +8,8 @@
 import {
   GOES_ROUND,
   missedStateChanceOf,
+  mustSearchEveryOrder,
   renamingOf,
-  STALE_POINTER,
   TABLE_FULL,
   verdictOf,
   type Engine,
@@ -242,7 +242,7 @@ class Run {
     const search = (from: typeof resumed, freesFirst: boolean): ReturnType<typeof runStates> =>
       runStates(this.pool, this.#job, saving, from, freesFirst, seconds);
     let outcome = await search(resumed, resumed?.saved.freesFirst ?? true);
-    if (outcome.reason === STALE_POINTER && outcome.found.bugs.length === 0) {
+    if (mustSearchEveryOrder({ reason: outcome.reason, bugs: outcome.found.bugs })) {
       this.pool.reason = null;
       outcome = await search(null, false);
     }

@@ -53,8 +53,19 @@ export function explore(program: Program, options: ExploreOptions = {}): Explore
 
 function exploreWith(engine: Engine, program: Program, options: ExploreOptions): ExploreResult {
   const result = exploreOnce(engine, program, options);
-  if (result.reason !== STALE_POINTER || result.bugs.length > 0) return result;
-  return exploreOnce(engine, program, { ...options, freesFirst: false });
+  if (!mustSearchEveryOrder(result)) return result;
+  const { budget } = options;
+  const left = budget?.seconds === undefined ? {} : { seconds: budget.seconds - result.seconds };
+  const again = { ...options, freesFirst: false, budget: { ...budget, ...left } };
+  return exploreOnce(engine, program, again);
+}
+
+/** Did a search stop for a stale pointer, with nothing found that would have stopped it anyhow? */
+export function mustSearchEveryOrder({
+  reason,
+  bugs,
+}: Pick<ExploreResult, 'reason' | 'bugs'>): boolean {
+  return reason === STALE_POINTER && bugs.every(({ kind }) => kind === 'KCSAN');
 }
 
 function exploreOnce(engine: Engine, program: Program, options: ExploreOptions): ExploreResult {

@@ -8,6 +8,7 @@ export {
   letsFreesGoFirst,
   machineOptionsFor,
   missedStateChanceOf,
+  mustSearchEveryOrder,
   renamingOf,
   smallestBugs,
   verdictOf,
