@@ -3,7 +3,7 @@
  * that runs the tests and in a kernel of ours, give the same results and the same errors.
  *
  * Calls are made by the superuser or by a user who owns everything, so no permission is ever
- * refused; refusals have a test of their own below, which only a user without privileges can run.
+ * refused; refusals are in the table of test/fs/errors.test.ts, and are not compared with Node's.
  */
 
 import fc from 'fast-check';
