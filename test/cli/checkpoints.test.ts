@@ -24,7 +24,7 @@ function essence(ran: Ran): Record<string, unknown> {
 
 describe('killed at random moments, a run ends with the same counts', () => {
   const cases = [
-    { args: ['stash/close-vs-close-reopen', '--engine', 'states'] },
+    { args: ['stash/close-vs-two-opens', '--engine', 'states'] },
     { args: ['stash/close-vs-close', '--engine', 'dpor'] },
   ];
   const whole = new Map<string, Record<string, unknown>>();
@@ -145,13 +145,13 @@ describe('a checkpoint that does not fit', () => {
 });
 
 describe('a checkpoint that cannot be written', () => {
-  const args = ['stash/close-vs-close-reopen', '--engine', 'states', '-j', '1'];
+  const args = ['stash/close-vs-two-opens', '--engine', 'states', '-j', '1'];
 
   test('the disk is full: a warning, the run goes on, what was saved is whole', () => {
     const path = scratch('small');
     // Checkpoints grow with the states: the first ones fit under the limit, later ones do not.
     const ran = shell(
-      `ulimit -f 60; $DLAB check ${args.join(' ')} --checkpoint ${path} ${OFTEN.join(' ')}`,
+      `ulimit -f 400; $DLAB check ${args.join(' ')} --checkpoint ${path} ${OFTEN.join(' ')}`,
     );
     expect(ran.code).toBe(0);
     expect(ran.out).toContain('HOLDS');

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { dlab, Running, scratch, versionOf } from '../support/dlab.js';
 
-const ARGS = ['stash/close-vs-close-reopen', '--engine', 'states', '-j', '1'];
+const ARGS = ['stash/close-vs-two-opens', '--engine', 'states', '-j', '1'];
 const statesIn = (out: string): string => /([\d,]+) states, /.exec(out)![1];
 /** What a check counts that nobody stops. */
 let whole: string;
